@@ -1,0 +1,65 @@
+import { createHash, createHmac, hkdfSync, createCipheriv, createDecipheriv, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+
+/** 256 random bits, base64url: for tokens, links and client secrets. */
+export function newSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/** A six-digit code, uniformly drawn. Only safe behind an attempt limit. */
+export function newSixDigitCode(): string {
+  return String(randomInt(0, 1_000_000)).padStart(6, '0');
+}
+
+/** SHA-256 as base64url. Enough for values with 256 random bits; never for passwords or short codes. */
+export function digestOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url');
+}
+
+/** Compares in constant time for equal lengths; the length itself is not secret. */
+export function sameSecret(a: string, b: string): boolean {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+/** HMAC-SHA-256 as base64url. */
+export function macOf(key: Buffer, message: string): string {
+  return createHmac('sha256', key).update(message).digest('base64url');
+}
+
+/** The deployment's root keys, newest first, each 32 bytes. Never used directly: every use derives its own. */
+export type RootKeys = readonly [Buffer, ...Buffer[]];
+
+/** A 32-byte key for one purpose (RFC 5869). */
+export function deriveKey(root: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', root, Buffer.alloc(0), purpose, 32));
+}
+
+/** Where an envelope lives. It opens nowhere else (AES-GCM additional data). */
+export type SealedAt = { appId: string; table: string; row: string; column: string };
+
+const addressOf = (at: SealedAt): Buffer => Buffer.from(JSON.stringify([at.appId, at.table, at.row, at.column]));
+
+/** Seals under the newest root key: `v1.<key fingerprint>.<nonce><tag><ciphertext>`. */
+export function seal(keys: RootKeys, at: SealedAt, plaintext: string): string {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', deriveKey(keys[0], 'envelope'), nonce).setAAD(addressOf(at));
+  const body = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
+  return `v1.${fingerprintOf(keys[0])}.${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64url')}`;
+}
+
+/** Opens an envelope under any root key. Throws when it was moved, changed, or its key is gone. */
+export function unseal(keys: RootKeys, at: SealedAt, envelope: string): string {
+  const [version, fingerprint, data] = envelope.split('.');
+  const root = keys.find((key) => fingerprintOf(key) === fingerprint);
+  if (version !== 'v1' || !data) throw new Error(`not an envelope: ${at.table}.${at.column}`);
+  if (!root) throw new Error(`no key of ENCRYPTION_KEYS opens ${at.table}.${at.column} (sealed under ${fingerprint})`);
+  const bytes = Buffer.from(data, 'base64url');
+  const decipher = createDecipheriv('aes-256-gcm', deriveKey(root, 'envelope'), bytes.subarray(0, 12));
+  decipher.setAAD(addressOf(at)).setAuthTag(bytes.subarray(12, 28));
+  return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+}
+
+function fingerprintOf(root: Buffer): string {
+  return createHash('sha256').update('fingerprint').update(root).digest('base64url').slice(0, 8);
+}
