@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import * as format from './formats.ts';
+
+export type VariableNote = {
+  /** What it is for, in one sentence. */
+  sentence: string;
+  /** What holds when it is unset. */
+  default: string;
+  example: string;
+  secret?: true;
+};
+
+const notes = z.registry<VariableNote>();
+
+function variable<S extends z.ZodType>(schema: S, note: VariableNote): z.ZodOptional<S> {
+  const optional = schema.optional();
+  notes.add(optional, note);
+  return optional;
+}
+
+/** Every environment variable Latchkey reads, as text; each may also be given as NAME_FILE. Order is that of the reference. */
+export const environmentSchema = z.object({
+  LATCHKEY_ENV: variable(format.environment, {
+    sentence: 'Whether this is `development` (secrets are generated, mail goes to an inbox at /dev/inbox) or `production` (nothing is assumed, and unsafe settings stop the start).',
+    default: '`development` when BASE_URL is on loopback, else `production`',
+    example: 'production',
+  }),
+  BASE_URL: variable(format.baseUrl, {
+    sentence: 'The public origin of this deployment, from which every issuer, link and cookie is built; forwarded headers and `Host` are never used for that.',
+    default: '`http://localhost:{PORT}`',
+    example: 'https://id.example.com',
+  }),
+  PORT: variable(format.wholeNumber(1, 65_535), { sentence: 'The TCP port to listen on.', default: '`3000`', example: '3000' }),
+  HOST: variable(format.hostToListenOn, {
+    sentence: 'The address to listen on.',
+    default: '`127.0.0.1` in development, `0.0.0.0` in production',
+    example: '0.0.0.0',
+  }),
+  DATA_DIR: variable(format.directory, {
+    sentence: 'The folder for the embedded database and for generated secrets.',
+    default: '`./data`',
+    example: '/var/lib/latchkey',
+  }),
+  DATABASE_URL: variable(format.secretUrl(['postgres:', 'postgresql:']), {
+    sentence: 'The PostgreSQL database, as the role that serves requests: it owns nothing and sees one app at a time.',
+    default: 'a PostgreSQL that Latchkey starts itself in DATA_DIR',
+    example: 'postgres://latchkey_server:password@db.example.com/latchkey',
+    secret: true,
+  }),
+  DATABASE_MIGRATION_URL: variable(format.secretUrl(['postgres:', 'postgresql:']), {
+    sentence: 'The same database as the role that owns the tables; used by `latchkey migrate` alone.',
+    default: 'DATABASE_URL, and then `latchkey migrate` creates the other roles and the start warns',
+    example: 'postgres://latchkey_owner:password@db.example.com/latchkey',
+    secret: true,
+  }),
+  DATABASE_OPERATOR_URL: variable(format.secretUrl(['postgres:', 'postgresql:']), {
+    sentence: 'The same database as the role for work across apps: lists of operators, jobs, sweeps.',
+    default: 'a role that `latchkey migrate` creates',
+    example: 'postgres://latchkey_operator:password@db.example.com/latchkey',
+    secret: true,
+  }),
+  REDIS_URL: variable(format.redisUrl, {
+    sentence: 'Redis for short-lived state: `redis://`, `rediss://`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`.',
+    default: 'the database holds the short-lived state',
+    example: 'rediss://:password@redis.example.com:6379',
+    secret: true,
+  }),
+  SMTP_URL: variable(format.secretUrl(['smtp:', 'smtps:']), {
+    sentence: 'The mail server; required in production.',
+    default: 'mail is kept in the inbox at /dev/inbox',
+    example: 'smtps://user:password@smtp.example.com:465',
+    secret: true,
+  }),
+  MAIL_FROM: variable(format.mailAddress, {
+    sentence: 'The address that mail comes from; the name beside it is that of the app.',
+    default: '`no-reply@` and the host of BASE_URL',
+    example: 'no-reply@id.example.com',
+  }),
+  ENCRYPTION_KEYS: variable(format.encryptionKeys, {
+    sentence: 'Keys that seal secrets at rest, each 32 random bytes as base64 or hex, newest first and separated by commas; required in production.',
+    default: 'in development generated into DATA_DIR/encryption_keys',
+    example: '(the output of: openssl rand -base64 32)',
+    secret: true,
+  }),
+  ADMIN_API_KEY: variable(format.secretOfLength(32), {
+    sentence: 'A break-glass bearer token for the Admin API, at least 32 characters; every use of it is audited.',
+    default: 'in development generated into DATA_DIR/admin_api_key, in production there is no such door',
+    example: '(the output of: openssl rand -base64 32)',
+    secret: true,
+  }),
+  TRUSTED_PROXIES: variable(format.networks, {
+    sentence: 'Addresses or CIDRs of the proxies whose `X-Forwarded-For` is believed, separated by commas.',
+    default: 'forwarded headers are ignored',
+    example: '10.0.0.0/8,2001:db8::/32',
+  }),
+  LOG_LEVEL: variable(format.logLevel, { sentence: 'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.', default: '`info`', example: 'info' }),
+  LOG_FORMAT: variable(format.logFormat, { sentence: 'One JSON object per line (`json`), or lines for people (`text`).', default: '`text` in development, `json` in production', example: 'json' }),
+  METRICS_TOKEN: variable(format.secretOfLength(16), {
+    sentence: 'A bearer token, at least 16 characters, that /metrics asks for.',
+    default: 'in production /metrics answers loopback only',
+    example: '(the output of: openssl rand -base64 32)',
+    secret: true,
+  }),
+  WEB_CONCURRENCY: variable(format.wholeNumber(1, 64), { sentence: 'How many processes serve requests.', default: '`1`', example: '2' }),
+});
+
+export type VariableName = keyof typeof environmentSchema.shape;
+export type Values = z.output<typeof environmentSchema>;
+export const variableNames = Object.keys(environmentSchema.shape) as VariableName[];
+
+export function noteOf(name: VariableName): VariableNote {
+  return notes.get(environmentSchema.shape[name])!;
+}
