@@ -1,0 +1,132 @@
+import { createHmac } from 'node:crypto';
+import { join } from 'node:path';
+import type pg from 'pg';
+import type { Config } from './config/config.ts';
+import { type ArtifactCache, artifactCacheOnRedis, noArtifactCache, type PendingGraves, pendingGraves } from './storage/artifact-cache.ts';
+import { Database, type DatabaseOptions } from './storage/database.ts';
+import { startEmbeddedPostgres } from './storage/embedded-postgres.ts';
+import type { EphemeralStore } from './storage/ephemeral.ts';
+import { ephemeralOnPostgres } from './storage/ephemeral-postgres.ts';
+import { ephemeralOnRedis } from './storage/ephemeral-redis.ts';
+import { assertServerRole, type Login, migrate } from './storage/migrate.ts';
+import { connectRedis, type RedisConnection } from './storage/redis.ts';
+import type { Logger } from './telemetry/log.ts';
+
+export type Stores = {
+  db: Database;
+  operatorDb: Database;
+  ephemeral: EphemeralStore;
+  cache: ArtifactCache;
+  /** Throws when Postgres does not answer. */
+  checkDatabase(): Promise<void>;
+  /** undefined where there is no Redis. */
+  checkRedis: (() => Promise<void>) | undefined;
+  /** Gives Redis the tombstones it missed. */
+  deliverGraves(): Promise<void>;
+  close(): Promise<void>;
+};
+
+export type OpenOptions = { config: Config; log: Logger; migrationsDir: string; observe?: DatabaseOptions['observe'] };
+
+/** Starts or connects to the stores the configuration names, with the schema up to date. */
+export async function openStores(options: OpenOptions): Promise<Stores> {
+  const { config, log } = options;
+  const where = await locateDatabase(options);
+  try {
+    await migrate({ ...where, migrationsDir: options.migrationsDir, log: (message, fields) => log.info(fields, message) });
+    await assertServerRole(where.serverConnection);
+    const open = (connection: pg.PoolConfig, applicationName: string, poolSize: number): Database =>
+      new Database({ connection, applicationName, poolSize, log: (message, fields) => log.warn(fields, message), ...(options.observe ? { observe: options.observe } : {}) });
+    const db = open(where.serverConnection, 'latchkey', 12);
+    const operatorDb = open(where.operatorConnection, 'latchkey-operator', 4);
+    const graves = pendingGraves(db, operatorDb);
+    const redis = config.redis && (await connectRedis(config.redis, (message, fields) => log.warn(fields, message)));
+    return composeStores({ db, operatorDb, graves, redis, log, stopDatabase: where.stop });
+  } catch (error) {
+    await where.stop();
+    throw error;
+  }
+}
+
+/** Only brings the schema up to date. Returns the migrations applied. */
+export async function migrateOnly(options: OpenOptions): Promise<string[]> {
+  const where = await locateDatabase(options);
+  try {
+    return await migrate({ ...where, migrationsDir: options.migrationsDir, log: (message, fields) => options.log.info(fields, message) });
+  } finally {
+    await where.stop();
+  }
+}
+
+type Parts = { db: Database; operatorDb: Database; graves: PendingGraves; redis: RedisConnection | undefined; log: Logger; stopDatabase(): Promise<void> };
+
+function composeStores({ db, operatorDb, graves, redis, log, stopDatabase }: Parts): Stores {
+  const cache = redis ? artifactCacheOnRedis(redis, graves, (message, fields) => log.warn(fields, message)) : noArtifactCache;
+  return {
+    db,
+    operatorDb,
+    ephemeral: redis ? ephemeralOnRedis(redis) : ephemeralOnPostgres(db),
+    cache,
+    checkDatabase: () => db.ping(),
+    checkRedis: redis && (() => redis.ping()),
+    async deliverGraves() {
+      if (redis) await graves.deliver(redis);
+    },
+    async close() {
+      cache.close();
+      await redis?.close();
+      await Promise.all([db.close(), operatorDb.close()]);
+      await stopDatabase();
+    },
+  };
+}
+
+type Where = {
+  connection: pg.ClientConfig;
+  serverConnection: pg.PoolConfig;
+  operatorConnection: pg.PoolConfig;
+  server: Login;
+  operator: Login;
+  stop(): Promise<void>;
+};
+
+async function locateDatabase({ config, log }: OpenOptions): Promise<Where> {
+  if (config.database.kind === 'embedded') {
+    const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log: (message, fields) => log.info(fields ?? {}, message) });
+    const as = (user: string): pg.ClientConfig => ({ host: postgres.socketDir, database: postgres.database, user });
+    return {
+      connection: as('postgres'),
+      serverConnection: as('latchkey_server'),
+      operatorConnection: as('latchkey_operator'),
+      server: { user: 'latchkey_server' },
+      operator: { user: 'latchkey_operator' },
+      stop: () => postgres.stop(),
+    };
+  }
+  const owner = new URL(config.database.migrationUrl.reveal());
+  const serverUrl = config.database.ownerIsServer ? derivedUrl(owner, 'latchkey_server') : new URL(config.database.url.reveal());
+  const operatorUrl = config.database.operatorUrl ? new URL(config.database.operatorUrl.reveal()) : derivedUrl(owner, 'latchkey_operator');
+  const connectionOf = (url: URL): pg.ClientConfig => ({ connectionString: url.href });
+  return {
+    connection: connectionOf(owner),
+    serverConnection: connectionOf(serverUrl),
+    operatorConnection: connectionOf(operatorUrl),
+    server: loginOf(serverUrl),
+    operator: loginOf(operatorUrl),
+    stop: () => Promise.resolve(),
+  };
+}
+
+/** Where only the owner's URL is known, the other roles' passwords follow from the owner's: nothing more to keep secret. */
+function derivedUrl(owner: URL, user: string): URL {
+  const url = new URL(owner);
+  url.username = user;
+  url.password = createHmac('sha256', decodeURIComponent(owner.password)).update(`latchkey role ${user}`).digest('base64url');
+  return url;
+}
+
+function loginOf(url: URL): Login {
+  return { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) || undefined };
+}
+
+export const migrationsDirOf = (root: string): string => join(root, 'migrations');

@@ -1,0 +1,134 @@
+import type { Database } from './database.ts';
+import type { RedisConnection } from './redis.ts';
+import { redisKey } from './ephemeral-redis.ts';
+import { sql } from './sql.ts';
+
+export type ArtifactKind = 'session' | 'session_uid' | 'grant';
+export type Grave = { kind: ArtifactKind; id: string };
+
+/**
+ * Answers reads of what Postgres remembers. Never the truth: a miss means "ask Postgres". A revocation leaves a
+ * tombstone that outlives any fill, so a fill that was read before the revocation can not undo it.
+ */
+export type ArtifactCache = {
+  /** 'gone': known to be revoked. undefined: not known here. */
+  read(appId: string, kind: ArtifactKind, id: string): Promise<'gone' | string | undefined>;
+  /** Stores `value` unless a tombstone or a newer version is there. `ttlSeconds` caps at five minutes. */
+  fill(appId: string, artifact: Grave & { version: number; value: string; ttlSeconds: number }): Promise<void>;
+  /** Tombstones. When this resolves no process answers from a fill made before. */
+  bury(appId: string, graves: Grave[]): Promise<void>;
+  close(): void;
+};
+
+/** Without Redis there is nothing between the reader and Postgres. */
+export const noArtifactCache: ArtifactCache = {
+  read: () => Promise.resolve(undefined),
+  fill: () => Promise.resolve(),
+  bury: () => Promise.resolve(),
+  close: () => {},
+};
+
+const FILL_SECONDS = 300;
+/** A fill lives five minutes at most, so a tombstone of ten outlives every fill that was on its way. */
+const GRAVE_SECONDS = 600;
+const DISTRUST_POLL_MS = 500;
+
+/** KEYS[1]; ARGV: version, value, milliseconds. `T` is a tombstone; versions only grow. */
+const FILL = `
+local known = redis.call('get', KEYS[1])
+if known then
+  if known == 'T' then return 0 end
+  if tonumber(string.match(known, '^(%d+):')) >= tonumber(ARGV[1]) then return 0 end
+end
+redis.call('set', KEYS[1], ARGV[1] .. ':' .. ARGV[2], 'PX', ARGV[3])
+return 1`;
+
+/**
+ * The cache in Redis. A tombstone that can not be written goes to `jobs` (kind `bury`), and until it is delivered
+ * every process treats the cache as empty: each asks twice a second, and the revocation is acknowledged only after
+ * each has had the time to ask.
+ */
+export function artifactCacheOnRedis(redis: RedisConnection, db: PendingGraves, log: (message: string, fields: object) => void): ArtifactCache {
+  let distrusted = false;
+  const watch = setInterval(() => {
+    void db
+      .anyPending()
+      .then((pending) => {
+        distrusted = pending;
+      })
+      // Not knowing whether tombstones are missing is as bad as knowing that they are.
+      .catch(() => {
+        distrusted = true;
+      });
+  }, DISTRUST_POLL_MS);
+  watch.unref();
+
+  const write = async (appId: string, graves: Grave[]): Promise<void> => {
+    await redis.run((client) => Promise.all(graves.map((grave) => client.set(keyOf(appId, grave), 'T', 'EX', GRAVE_SECONDS))));
+  };
+
+  return {
+    async read(appId, kind, id) {
+      if (distrusted) return undefined;
+      const found = await redis.run((client) => client.get(keyOf(appId, { kind, id })));
+      if (found === null) return undefined;
+      return found === 'T' ? 'gone' : found.slice(found.indexOf(':') + 1);
+    },
+    async fill(appId, { kind, id, version, value, ttlSeconds }) {
+      const milliseconds = Math.max(1, Math.floor(Math.min(ttlSeconds, FILL_SECONDS) * 1000));
+      // A lost fill costs a read of Postgres later, nothing else.
+      await redis.run((client) => client.eval(FILL, 1, keyOf(appId, { kind, id }), version, value, milliseconds)).catch(() => {});
+    },
+    async bury(appId, graves) {
+      try {
+        await write(appId, graves);
+      } catch (error) {
+        log('tombstones could not be written, they go to the outbox', { err: error, graves: graves.length });
+        distrusted = true;
+        await db.remember(appId, graves);
+        await new Promise((resolve) => setTimeout(resolve, DISTRUST_POLL_MS * 2 + 100));
+      }
+    },
+    close: () => clearInterval(watch),
+  };
+}
+
+const keyOf = (appId: string, grave: Grave): string => redisKey(appId, `art:${grave.kind}:${grave.id}`);
+
+/** Tombstones that Redis has not got yet, kept in Postgres. */
+export type PendingGraves = {
+  remember(appId: string, graves: Grave[]): Promise<void>;
+  anyPending(): Promise<boolean>;
+  /** Writes what is pending into Redis; to be called again and again. */
+  deliver(redis: RedisConnection): Promise<number>;
+};
+
+export function pendingGraves(db: Database, operatorDb: Database): PendingGraves {
+  return {
+    async remember(appId, graves) {
+      await db.query(
+        appId,
+        sql`insert into pending_graves (app_id, kind, id) select ${appId}, k, i from unnest(${graves.map((grave) => grave.kind)}::text[], ${graves.map((grave) => grave.id)}::text[]) as g (k, i)
+            on conflict (app_id, kind, id) do update set created_at = now()`,
+      );
+    },
+    async anyPending() {
+      const [row] = await operatorDb.query<{ pending: boolean }>(undefined, sql`select exists (select from pending_graves) as pending`);
+      return row!.pending;
+    },
+    async deliver(redis) {
+      const rows = await operatorDb.query<{ app_id: string; kind: ArtifactKind; id: string; created_at: string }>(
+        undefined,
+        sql`select app_id, kind, id, created_at::text from pending_graves order by created_at limit 500`,
+      );
+      for (const row of rows) {
+        await redis.run((client) => client.set(keyOf(row.app_id, row), 'T', 'EX', GRAVE_SECONDS));
+        await operatorDb.query(
+          undefined,
+          sql`delete from pending_graves where app_id = ${row.app_id} and kind = ${row.kind} and id = ${row.id} and created_at = ${row.created_at}::timestamptz`,
+        );
+      }
+      return rows.length;
+    },
+  };
+}

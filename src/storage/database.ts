@@ -1,0 +1,156 @@
+import pg from 'pg';
+import { unavailable } from '../kernel/problem.ts';
+import type { Statement } from './sql.ts';
+
+/** Runs statements inside one transaction. */
+export type Transaction = {
+  query<Row = Record<string, unknown>>(statement: Statement): Promise<Row[]>;
+  /** Runs after the commit was acknowledged, before `transaction()` resolves. A throw reaches the caller. */
+  afterCommit(work: () => Promise<void> | void): void;
+};
+
+export type DatabaseOptions = {
+  connection: pg.PoolConfig;
+  /** At most so many connections. */
+  poolSize?: number;
+  applicationName: string;
+  log: (message: string, fields: object) => void;
+  /** Called before each statement; a throw makes it fail. For counting round trips and for fault tests. */
+  observe?: (statement: Statement) => void;
+};
+
+const APP_ID = /^[a-z0-9_-]{1,48}$/;
+
+/** SQLSTATE classes that mean "not now" rather than "wrong": connection, resources, shutdown, lock and statement time-outs. */
+const TRANSIENT = /^(08|53|57|55P03|40001|40P01|25P03|XX000)/;
+
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string') {
+    return TRANSIENT.test(code) || /^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOENT|AI_AGAIN|NOTFOUND)/.test(code);
+  }
+  return /Connection terminated|connection error|timeout exceeded when trying to connect|not queryable|Query read timeout|Client was closed/i.test(error.message);
+}
+
+/**
+ * Postgres for one role. `query` and `transaction` of the server's role always name the app; row-level
+ * security shows that app's rows and no others. The operator's role passes `undefined` (cross-app work).
+ */
+export class Database {
+  readonly #pool: pg.Pool;
+  readonly #observe: ((statement: Statement) => void) | undefined;
+
+  constructor(options: DatabaseOptions) {
+    this.#observe = options.observe;
+    this.#pool = new pg.Pool({
+      ...options.connection,
+      max: options.poolSize ?? 10,
+      application_name: options.applicationName,
+      connectionTimeoutMillis: 3000,
+      statement_timeout: 10_000,
+      query_timeout: 12_000,
+      idle_in_transaction_session_timeout: 15_000,
+      keepAlive: true,
+      // Lets begin, the app's setting and the first statement travel in one message: one round trip.
+      pipeline: true,
+    } as pg.PoolConfig);
+    // Without a listener a lost idle connection ends the process.
+    this.#pool.on('error', (error) => options.log('database connection lost', { err: error }));
+  }
+
+  /** One statement in its own transaction, in one round trip. Throws a Problem `store.unavailable` when Postgres is away. */
+  async query<Row = Record<string, unknown>>(appId: string | undefined, statement: Statement): Promise<Row[]> {
+    return this.#withClient(async (client) => {
+      this.#observe?.(statement);
+      const opened = client.query(opening(appId));
+      const result = client.query(statement);
+      const closed = client.query('commit');
+      const [first, second, third] = await Promise.allSettled([opened, result, closed]);
+      if (second.status === 'rejected') throw second.reason;
+      if (first.status === 'rejected') throw first.reason;
+      if (third.status === 'rejected') throw third.reason;
+      return second.value.rows as Row[];
+    });
+  }
+
+  /** Several statements, all or nothing. Commits when `work` resolves, rolls back when it throws. */
+  async transaction<T>(appId: string | undefined, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const afterwards: (() => Promise<void> | void)[] = [];
+    const outcome = await this.#withClient(async (client) => {
+      const opened = client.query(opening(appId));
+      // The first statement is sent right behind; its own failure says more than this one's.
+      opened.catch(() => {});
+      try {
+        const value = await work({
+          query: async <Row>(statement: Statement) => {
+            this.#observe?.(statement);
+            return (await client.query(statement)).rows as Row[];
+          },
+          afterCommit: (after) => afterwards.push(after),
+        });
+        await opened;
+        const commit = await client.query('commit');
+        // Postgres answers a commit of a failed transaction with ROLLBACK, not with an error.
+        if (commit.command !== 'COMMIT') throw new Error('the transaction was rolled back');
+        return value;
+      } catch (error) {
+        // A connection that can not roll back is thrown away with its transaction.
+        await client.query('rollback').catch((cause: unknown) => client.emit('error', cause as Error));
+        throw error;
+      }
+    });
+    for (const after of afterwards) await after();
+    return outcome;
+  }
+
+  /** Throws a Problem `store.unavailable` unless Postgres answers. */
+  async ping(): Promise<void> {
+    await this.#withClient((client) => client.query('select 1'));
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    let client: pg.PoolClient;
+    try {
+      client = await this.#pool.connect();
+    } catch (error) {
+      throw unavailable('Postgres', error);
+    }
+    let broken: Error | undefined;
+    const onError = (error: Error) => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      return await work(client);
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      broken = error as Error;
+      throw unavailable('Postgres', error);
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+}
+
+/**
+ * The app travels in the text of `set local`, because one simple-query message can hold no parameters.
+ * Only what has the alphabet of an app_id gets there, so there is nothing to escape.
+ */
+function opening(appId: string | undefined): string {
+  if (appId === undefined) return 'begin';
+  if (!APP_ID.test(appId)) throw new Error('not an app_id');
+  return `begin; set local latchkey.app_id = '${appId}'`;
+}
+
+export type Queryable = Pick<Transaction, 'query'>;
+
+/** The database narrowed to one app, for single statements outside a transaction. */
+export function scoped(db: Database, appId: string): Queryable {
+  return { query: (statement) => db.query(appId, statement) };
+}
