@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import type { Context, Middleware, Next } from 'koa';
+
+type Encoding = 'br' | 'gzip' | 'identity';
+type Asset = { type: string; etag: string; bodies: Partial<Record<Encoding, Buffer>> };
+
+export type Assets = {
+  /** `/assets/latchkey.<hash>.css` for `latchkey.css`; throws for a file that does not exist. */
+  url(name: string): string;
+  /** Answers GET and HEAD of those addresses; everything else falls through. */
+  middleware: Middleware;
+};
+
+const TYPES: Record<string, string> = {
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.ico': 'image/x-icon',
+  '.png': 'image/png',
+  '.webp': 'image/webp',
+  '.woff2': 'font/woff2',
+};
+const COMPRESSIBLE: ReadonlySet<string> = new Set(['.css', '.js', '.svg', '.ico']);
+
+function load(file: string, extension: string): { asset: Asset; hash: string } {
+  const plain = readFileSync(file);
+  const hash = createHash('sha256').update(plain).digest('base64url').slice(0, 12);
+  const bodies: Asset['bodies'] = { identity: plain };
+  if (COMPRESSIBLE.has(extension)) {
+    bodies.br = brotliCompressSync(plain);
+    bodies.gzip = gzipSync(plain, { level: 9 });
+  }
+  return { hash, asset: { bodies, etag: hash, type: TYPES[extension] ?? 'application/octet-stream' } };
+}
+
+function answer(ctx: Context, asset: Asset): void {
+  const encodings = (['br', 'gzip'] as const).filter((encoding) => asset.bodies[encoding] !== undefined);
+  const chosen = (ctx.acceptsEncodings(...encodings, 'identity') || 'identity') as Encoding;
+  const body = asset.bodies[chosen] ?? asset.bodies.identity;
+  ctx.set('Cache-Control', 'public, max-age=31536000, immutable');
+  ctx.set('X-Content-Type-Options', 'nosniff');
+  ctx.set('Cross-Origin-Resource-Policy', 'same-origin');
+  if (encodings.length > 0) ctx.vary('Accept-Encoding');
+  // A strong validator names one representation (RFC 9110 §8.8.3.3), so the coding is part of it.
+  ctx.etag = chosen === 'identity' ? asset.etag : `${asset.etag}-${chosen}`;
+  ctx.type = asset.type;
+  ctx.status = 200;
+  if (ctx.fresh) {
+    ctx.status = 304;
+    return;
+  }
+  if (chosen !== 'identity') ctx.set('Content-Encoding', chosen);
+  ctx.body = body;
+}
+
+/** Reads a folder once, at start; nothing is read from disk afterwards and no path of a request reaches the disk. */
+export function createAssets(directory: string): Assets {
+  const byPath = new Map<string, Asset>();
+  const urls = new Map<string, string>();
+  for (const name of readdirSync(directory)) {
+    const extension = extname(name);
+    if (TYPES[extension] === undefined) continue;
+    const { asset, hash } = load(join(directory, name), extension);
+    const url = `/assets/${name.slice(0, -extension.length)}.${hash}${extension}`;
+    urls.set(name, url);
+    byPath.set(url, asset);
+  }
+  // Browsers ask for this address whatever the page says; it alone is not immutable.
+  const favicon = byPath.get(urls.get('favicon.ico') ?? '');
+
+  return {
+    url(name) {
+      const url = urls.get(name);
+      if (url === undefined) throw new Error(`no asset ${name} in ${directory}`);
+      return url;
+    },
+    async middleware(ctx: Context, next: Next) {
+      const readable = ctx.method === 'GET' || ctx.method === 'HEAD';
+      const asset = readable ? byPath.get(ctx.path) : undefined;
+      if (asset !== undefined) return answer(ctx, asset);
+      if (readable && favicon !== undefined && ctx.path === '/favicon.ico') {
+        answer(ctx, favicon);
+        ctx.set('Cache-Control', 'public, max-age=86400');
+        return;
+      }
+      return next();
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { t, type MessageValues } from './messages.ts';
+
+/** What a mail says, apart from how it looks; the HTML and the text part are two renderings of it. */
+export type MailContent = {
+  subject: string;
+  heading: string;
+  paragraphs: string[];
+  button: { label: string; url: string } | null;
+  facts: { label: string; value: string }[];
+  closing: string[];
+};
+
+export type MailModel = {
+  app_name?: string;
+  url?: string | null;
+  place?: string | null;
+  device?: string | null;
+  requested_at?: string | null;
+  expires_minutes?: number;
+  expires_hours?: number;
+};
+
+type Say = (key: string, values?: MessageValues) => string;
+type Mail = { key: string; button: boolean; facts: boolean; defaults: MessageValues };
+
+const MAILS: Record<string, Mail> = {
+  'magic-link': { key: 'magic_link', button: true, facts: true, defaults: { minutes: 10 } },
+  'sign-up': { key: 'sign_up', button: true, facts: false, defaults: { hours: 24 } },
+  'sign-up-existing': { key: 'sign_up_existing', button: true, facts: true, defaults: {} },
+  reset: { key: 'reset', button: true, facts: true, defaults: { minutes: 10 } },
+  'password-changed': { key: 'password_changed', button: true, facts: true, defaults: {} },
+  invitation: { key: 'invitation', button: true, facts: false, defaults: { hours: 24 } },
+  'sign-in-blocked': { key: 'sign_in_blocked', button: false, facts: true, defaults: {} },
+};
+
+export const MAIL_NAMES: readonly string[] = Object.keys(MAILS);
+
+function factsOf(say: Say, model: MailModel): MailContent['facts'] {
+  const rows: [string, string | null | undefined][] = [
+    [say('fact.place'), model.place],
+    [say('fact.device'), model.device],
+    [say('fact.time'), model.requested_at],
+  ];
+  return rows.flatMap(([label, value]) => (value ? [{ label, value }] : []));
+}
+
+/** Throws for a mail that does not exist. */
+export function composeMail(name: string, model: MailModel, locale: string): MailContent {
+  const mail = MAILS[name];
+  if (mail === undefined) throw new Error(`no mail ${name}`);
+  const app = model.app_name ?? '';
+  const values: MessageValues = { app, ...mail.defaults };
+  if (model.expires_minutes !== undefined) values.minutes = model.expires_minutes;
+  if (model.expires_hours !== undefined) values.hours = model.expires_hours;
+  const say: Say = (key, extra = {}) => t(locale, key, { ...values, ...extra });
+  const url = mail.button ? model.url : null;
+  return {
+    // A line break in an app's name would start another header (RFC 5322 §2.2).
+    subject: say(`mail.${mail.key}.subject`).replace(/[\p{Cc}\u2028\u2029]+/gu, ' '),
+    heading: say(`mail.${mail.key}.heading`),
+    paragraphs: [say(`mail.${mail.key}.body`)],
+    button: url ? { label: say(`mail.${mail.key}.button`), url } : null,
+    facts: mail.facts ? factsOf(say, model) : [],
+    closing: [say(`mail.${mail.key}.ignore`)],
+  };
+}

@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http';
+import type { Context } from 'koa';
+import type { Csrf } from './csrf.ts';
+import type { PageApp } from './views.ts';
+
+/** What the middleware of this folder knows of a request; the same object as `ctx.state` of the outer Koa. */
+export type RequestState = {
+  requestId: string;
+  /** The client, behind trusted proxies. */
+  clientAddress: string;
+  /** For inline styles and scripts of this answer. */
+  nonce: string;
+  /** Origins (`https://a.example`) or schemes (`com.example.app:`) that forms of this page may lead to, beside our own. */
+  formActions: string[];
+  csrf: Csrf;
+  /** The app whose name and colour the page bears. */
+  app?: PageApp | undefined;
+  /** `ui_locales` of the authorization request. */
+  uiLocales?: string | undefined;
+  /** Scope of the form token that a page gets which brings none in its model. */
+  csrfScope?: string | undefined;
+  /** The pattern of the route, for metrics: set it where no router does. */
+  route?: string | undefined;
+  /** Where "start again" leads on error pages. */
+  startUrl?: string | undefined;
+};
+
+const states = new WeakMap<IncomingMessage, RequestState>();
+
+export function rememberState(ctx: Context): void {
+  states.set(ctx.req, ctx.state as RequestState);
+}
+
+/** The state of the request, also from a context that another Koa made for the same request (the protocol library's). */
+export function stateOf(ctx: { req: IncomingMessage }): RequestState {
+  const state = states.get(ctx.req);
+  if (!state) throw new Error('the request did not pass the outer middleware');
+  return state;
+}

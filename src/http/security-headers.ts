@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import type { Context, Middleware } from 'koa';
+import type { Config } from '../config/config.ts';
+import { stateOf } from './request-state.ts';
+
+/** Sets `ctx.state.nonce` and `formActions`, and the headers that every answer bears. */
+export function securityHeaders(config: Pick<Config, 'isHttps'>): Middleware {
+  return async (ctx, next) => {
+    ctx.state.nonce = randomBytes(16).toString('base64url');
+    ctx.state.formActions = [];
+    ctx.set('X-Content-Type-Options', 'nosniff');
+    ctx.set('X-Frame-Options', 'DENY');
+    ctx.set('Referrer-Policy', 'no-referrer');
+    ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
+    if (config.isHttps) ctx.set('Strict-Transport-Security', 'max-age=31536000; includeSubDomains');
+    setContentSecurityPolicy(ctx);
+    await next();
+    if (ctx.headerSent) return;
+    if (ctx.response.is('html')) {
+      // Unless the page has chosen its own, as the sandboxed view of a mail does.
+      if (!ctx.state.ownPolicy) setContentSecurityPolicy(ctx);
+      ctx.set('Cache-Control', 'no-store');
+    }
+  };
+}
+
+/** Writes the policy for this page, with the `formActions` known by now. */
+export function setContentSecurityPolicy(ctx: Pick<Context, 'req' | 'set'>): void {
+  const { nonce, formActions } = stateOf(ctx);
+  ctx.set(
+    'Content-Security-Policy',
+    [
+      "default-src 'none'",
+      `style-src 'self' 'nonce-${nonce}'`,
+      `script-src 'self' 'nonce-${nonce}'`,
+      "img-src 'self' data:",
+      "font-src 'self'",
+      // Chromium applies it to the redirect after the POST too, so the app's redirect URI has to be in it.
+      ["form-action 'self'", ...new Set(formActions)].join(' '),
+      "frame-ancestors 'none'",
+      "base-uri 'none'",
+    ].join('; '),
+  );
+}
+
+/** Replaces the policy of this one answer. */
+export function chooseContentSecurityPolicy(ctx: Context, policy: string): void {
+  ctx.state.ownPolicy = true;
+  ctx.set('Content-Security-Policy', policy);
+}
+
+/** Lets forms of this page lead to the redirect URI: its origin, or its private-use scheme. Ignores what is not a URL. */
+export function allowFormTo(ctx: Pick<Context, 'req'>, redirectUri: string): void {
+  if (!URL.canParse(redirectUri)) return;
+  const { protocol, origin } = new URL(redirectUri);
+  const source = /^https?:$/.test(protocol) ? origin : protocol;
+  // A registered URI is not free text, yet nothing that could end the directive may get into a header.
+  if (/^[a-z0-9+.:/[\]-]+$/i.test(source)) stateOf(ctx).formActions.push(source);
+}

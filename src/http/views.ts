@@ -1,0 +1,127 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import ejs, { type TemplateFunction } from 'ejs';
+import { accentCss, accentFrom } from './accent.ts';
+import type { Assets } from './assets.ts';
+import { composeMail, type MailModel } from './mails.ts';
+import { asLocale, directionOf, messageParts, t, type MessageValues } from './messages.ts';
+
+export type PageApp = { app_id: string; name: string; accent?: string | null };
+export type PageOptions = { locale: string; nonce: string; app?: PageApp | undefined };
+export type MailOptions = { locale: string; app?: PageApp | undefined };
+export type RenderedMail = { from_name: string; subject: string; html: string; text: string };
+export type Views = {
+  renderPage(name: string, model: object, options: PageOptions): string;
+  renderMail(name: string, model: MailModel, options: MailOptions): RenderedMail;
+};
+
+// For people who build with Latchkey: written once, in English, and marked as such for screen readers.
+const ENGLISH_ONLY = /^(?:home|dev|api)\//;
+
+/**
+ * Addresses come from client metadata. `javascript:` and its kin would run in our origin; a private-use scheme
+ * must hold a dot (RFC 8252 §7.1), so none of the browsers' own schemes can pass for one.
+ */
+export function safeHref(url: unknown): string | null {
+  if (typeof url !== 'string') return null;
+  if (/^\/(?![/\\])/.test(url)) return url;
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  if (parsed === null) return null;
+  return /^https?:$/.test(parsed.protocol) || parsed.protocol.includes('.') ? parsed.href : null;
+}
+
+/** The letter on an app's key tag: the first letter or digit as a reader sees it. */
+export function initialOf(name: string): string {
+  for (const { segment } of new Intl.Segmenter().segment(name)) {
+    if (/^[\p{L}\p{N}]/u.test(segment)) return segment.toLocaleUpperCase();
+  }
+  return '·';
+}
+
+function templatesIn(viewsDir: string): Map<string, TemplateFunction> {
+  const templates = new Map<string, TemplateFunction>();
+  for (const entry of readdirSync(viewsDir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.ejs')) continue;
+    const filename = join(entry.parentPath, entry.name);
+    const name = relative(viewsDir, filename).slice(0, -'.ejs'.length).split(sep).join('/');
+    const compiled = ejs.compile(readFileSync(filename, 'utf8'), {
+      filename,
+      root: viewsDir,
+      cache: true,
+      strict: true,
+      _with: false,
+      localsName: 'it',
+      rmWhitespace: !name.endsWith('.text'),
+    });
+    templates.set(name, compiled);
+  }
+  return templates;
+}
+
+// The server does not know the reader's time zone, so it names the one it uses.
+function timeIn(locale: string, iso: string): string {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return iso;
+  const format = new Intl.DateTimeFormat(locale, {
+    dateStyle: 'medium',
+    timeStyle: 'short',
+    timeZone: 'UTC',
+  });
+  return `${format.format(date)} UTC`;
+}
+
+function wordsFor(locale: string) {
+  return {
+    locale,
+    dir: directionOf(locale),
+    t: (key: string, values?: MessageValues) => t(locale, key, values),
+    parts: (key: string, values: MessageValues) => messageParts(locale, key, values),
+    when: (iso: string) => timeIn(locale, iso),
+  };
+}
+
+/** Compiles every template at once: a page with a syntax error stops the start, not a sign-in. */
+export function createViews({ viewsDir, assets }: { viewsDir: string; assets: Assets }): Views {
+  const templates = templatesIn(viewsDir);
+  const template = (name: string): TemplateFunction => {
+    const found = templates.get(name);
+    if (found === undefined) throw new Error(`no view ${name}`);
+    return found;
+  };
+
+  return {
+    renderPage(name, model, options) {
+      const locale = ENGLISH_ONLY.test(name) ? 'en' : (asLocale(options.locale) ?? 'en');
+      return template(name)({
+        ...model,
+        ...wordsFor(locale),
+        app: options.app ?? null,
+        nonce: options.nonce,
+        for_developers: ENGLISH_ONLY.test(name),
+        accent_css: accentCss(accentFrom(options.app?.accent)),
+        asset: assets.url,
+        href: safeHref,
+        initial: initialOf,
+      });
+    },
+
+    renderMail(name, model, options) {
+      const locale = asLocale(options.locale) ?? 'en';
+      const appName = model.app_name ?? options.app?.name ?? 'Latchkey';
+      const mail = composeMail(name, { ...model, app_name: appName }, locale);
+      const locals = {
+        ...wordsFor(locale),
+        mail,
+        app_name: appName,
+        initial: initialOf(appName),
+        accent: accentFrom(options.app?.accent),
+      };
+      return {
+        from_name: appName.replace(/[\p{Cc}\u2028\u2029]+/gu, ' '),
+        subject: mail.subject,
+        html: template('mail/message')(locals),
+        text: template('mail/message.text')(locals),
+      };
+    },
+  };
+}
