@@ -1,0 +1,36 @@
+import type { Queryable } from '../storage/database.ts';
+import { sql } from '../storage/sql.ts';
+import type { AuditEvent } from './event.ts';
+
+export async function appendEvent(q: Queryable, event: AuditEvent & { eventId: string }): Promise<void> {
+  await q.query(
+    sql`insert into audit_events (app_id, event_id, type, actor_type, actor_id, user_id, client_id, session_id, result, address, user_agent, request_id, details)
+        values (${event.appId}, ${event.eventId}, ${event.type}, ${event.actor.type}, ${event.actor.id ?? null}, ${event.userId ?? null}, ${event.clientId ?? null},
+          ${event.sessionId ?? null}, ${event.result}, ${event.address ?? null}::inet, ${event.userAgent?.slice(0, 512) ?? null}, ${event.requestId ?? null}, ${JSON.stringify(event.details ?? {})}::jsonb)`,
+  );
+}
+
+export type EventRow = {
+  event_id: string;
+  type: string;
+  occurred_at: Date;
+  actor_type: string;
+  actor_id: string | null;
+  user_id: string | null;
+  client_id: string | null;
+  session_id: string | null;
+  result: string;
+  address: string | null;
+  user_agent: string | null;
+  request_id: string | null;
+  details: Record<string, unknown>;
+};
+
+/** Newest first, before the given id. */
+export function listEvents(q: Queryable, at: { appId: string; after: string | undefined; limit: number }): Promise<EventRow[]> {
+  return q.query<EventRow>(
+    sql`select event_id, type, occurred_at, actor_type, actor_id, user_id, client_id, session_id, result, host(address) as address, user_agent, request_id, details
+        from audit_events where app_id = ${at.appId} and (${at.after ?? null}::text is null or event_id < ${at.after ?? null})
+        order by event_id desc limit ${at.limit}`,
+  );
+}
