@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { seconds } from '../kernel/duration.ts';
+
+const lifetime = (fallback: number, max: number) => z.int().min(1).max(max).default(fallback);
+
+/** Settings of an app, as on the wire. Every lifetime is in seconds. */
+export const appSettingsSchema = z.strictObject({
+  /** Whether the deployment's shared issuer serves this app. */
+  shared_issuer: z.boolean().default(true),
+  /** Which ways to sign in the hosted pages offer. */
+  methods: z
+    .strictObject({ password: z.boolean().default(true), magic_link: z.boolean().default(true) })
+    .refine((methods) => methods.password || methods.magic_link, 'at least one method must stay on')
+    .prefault({}),
+  sign_up: z.enum(['open', 'invite_only']).default('open'),
+  /** `first_party` clients skip it; `always` asks everyone. */
+  consent: z.enum(['first_party_skips', 'always']).default('first_party_skips'),
+  password_min_length: z.int().min(8).max(64).default(15),
+  /** Brand colour of the hosted pages, `#rrggbb`; contrast is corrected. */
+  accent_color: z
+    .string()
+    .regex(/^#[0-9a-fA-F]{6}$/)
+    .nullable()
+    .default(null),
+  privacy_url: z.httpUrl().nullable().default(null),
+  terms_url: z.httpUrl().nullable().default(null),
+  code_ttl: lifetime(60, 600),
+  access_token_ttl: lifetime(10 * seconds.minute, seconds.day),
+  id_token_ttl: lifetime(seconds.hour, seconds.day),
+  refresh_idle_ttl: lifetime(14 * seconds.day, 400 * seconds.day),
+  refresh_absolute_ttl: lifetime(90 * seconds.day, 400 * seconds.day),
+  refresh_grace: z.int().min(0).max(60).default(10),
+  session_idle_ttl: lifetime(12 * seconds.hour, 400 * seconds.day),
+  session_absolute_ttl: lifetime(30 * seconds.day, 400 * seconds.day),
+  interaction_ttl: lifetime(seconds.hour, seconds.day),
+  magic_link_ttl: lifetime(10 * seconds.minute, seconds.hour),
+  reset_ttl: lifetime(10 * seconds.minute, seconds.hour),
+  email_verification_ttl: lifetime(seconds.day, 7 * seconds.day),
+  invitation_ttl: lifetime(7 * seconds.day, 30 * seconds.day),
+});
+export type AppSettings = z.output<typeof appSettingsSchema>;
+
+export const clientTypes = ['web', 'spa', 'native', 'service'] as const;
+export type ClientType = (typeof clientTypes)[number];
+
+/** Settings of a client, as on the wire. What is null follows from the client's type. */
+export const clientSettingsSchema = z.strictObject({
+  /** A first-party client asks for no consent unless the app wants it from everyone. */
+  first_party: z.boolean().default(true),
+  /** PKCE is required of every client unless it says otherwise (RFC 9700 §2.1.1). Public clients can not. */
+  pkce_required: z.boolean().default(true),
+  refresh_tokens: z.enum(['on_offline_access', 'always', 'never']).default('on_offline_access'),
+  /** Whether sign-out ends refresh tokens too. null: true for web and spa, false for native. */
+  refresh_bound_to_session: z.boolean().nullable().default(null),
+  token_endpoint_auth_method: z
+    .enum(['client_secret_basic', 'client_secret_post', 'none'])
+    .nullable()
+    .default(null),
+});
+export type ClientSettings = z.output<typeof clientSettingsSchema>;
+
+export type App = {
+  appId: string;
+  name: string;
+  settings: AppSettings;
+  revision: number;
+  builtIn: boolean;
+  createdAt: Date;
+  updatedAt: Date;
+  disabledAt: Date | undefined;
+};
+
+export type ClientSecret = { secretId: string; digest: string; createdAt: Date; expiresAt: Date | undefined };
+
+export type Client = {
+  appId: string;
+  clientId: string;
+  name: string;
+  type: ClientType;
+  redirectUris: string[];
+  postLogoutRedirectUris: string[];
+  allowedOrigins: string[];
+  /** Service accounts: the scopes they may ask for. Others: custom scopes beside the standard ones. */
+  scopes: string[];
+  settings: ClientSettings;
+  createdAt: Date;
+  updatedAt: Date;
+  disabledAt: Date | undefined;
+  /** Live secrets only. */
+  secrets: ClientSecret[];
+};
+
+/** A signing key with its private half opened. Never leaves the process, never logged. */
+export type SigningKey = {
+  keyId: string;
+  algorithm: string;
+  privateJwk: Record<string, unknown>;
+  publicJwk: Record<string, unknown>;
+  createdAt: Date;
+};
+
+/** Everything about an app that requests need, as of one revision. */
+export type AppSnapshot = {
+  app: App;
+  clients: ReadonlyMap<string, Client>;
+  /** Newest first; the first one signs. */
+  keys: readonly SigningKey[];
+};
+
+/** Whether the client can keep a secret (RFC 6749 §2.1). */
+export function isConfidential(client: Pick<Client, 'type' | 'settings'>): boolean {
+  if (client.settings.token_endpoint_auth_method === 'none') return false;
+  return (
+    client.type === 'web' || client.type === 'service' || client.settings.token_endpoint_auth_method !== null
+  );
+}
+
+export function isRefreshBoundToSession(client: Pick<Client, 'type' | 'settings'>): boolean {
+  return client.settings.refresh_bound_to_session ?? client.type !== 'native';
+}
+
+/** Whether this client's users see the consent page. */
+export function needsConsent(app: App, client: Client): boolean {
+  return app.settings.consent === 'always' || !client.settings.first_party;
+}

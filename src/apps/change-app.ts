@@ -1,0 +1,48 @@
+import { audit } from '../events/audit.ts';
+import type { Author } from '../events/author.ts';
+import type { RootKeys } from '../kernel/secret.ts';
+import type { Database, Transaction } from '../storage/database.ts';
+import { appNotFound } from './errors.ts';
+import { bumpRevision, lockApp } from './operator-store.ts';
+import type { AppRegistry } from './registry.ts';
+import type { AppRow } from './store.ts';
+
+/** What every change of an app needs. */
+export type AppsDeps = {
+  operatorDb: Database;
+  rootKeys: RootKeys;
+  registry: Pick<AppRegistry, 'forget'>;
+  /** Puts work into the outbox, in the caller's transaction. */
+  enqueueJob(tx: Transaction, job: { appId: string; kind: string; payload: object }): Promise<void>;
+};
+
+export type AppChange = { appId: string; by: Author };
+
+type Recorded<T> = { result: T; event: string; clientId?: string; details?: Record<string, unknown> };
+
+/**
+ * One change of an app, its clients or its keys: alone, all or nothing, recorded, and known to every process
+ * (to this one at once). Problem `apps.not_found` for unknown and deleted apps.
+ */
+export async function changeApp<T>(
+  deps: AppsDeps,
+  { appId, by }: AppChange,
+  work: (tx: Transaction, app: AppRow) => Promise<Recorded<T>>,
+): Promise<T> {
+  return deps.operatorDb.transaction(undefined, async (tx) => {
+    const app = await lockApp(tx, appId);
+    if (!app) throw appNotFound();
+    const { result, event, clientId, details } = await work(tx, app);
+    await bumpRevision(tx, appId);
+    await audit(tx, {
+      ...by,
+      appId,
+      type: event,
+      result: 'success',
+      ...(clientId ? { clientId } : {}),
+      ...(details ? { details } : {}),
+    });
+    tx.afterCommit(() => deps.registry.forget(appId));
+    return result;
+  });
+}

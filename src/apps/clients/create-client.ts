@@ -1,0 +1,43 @@
+import { newId } from '../../kernel/id.ts';
+import { type Client, clientSettingsSchema, isConfidential } from '../app.ts';
+import { type AppChange, type AppsDeps, changeApp } from '../change-app.ts';
+import { toClient } from '../registry.ts';
+import { mergeSettings } from '../settings.ts';
+import { type NewClientInput, requireSoundClient } from './client-input.ts';
+import { clientById, insertClient } from './operator-store.ts';
+import { issueSecret } from './secrets/secret.ts';
+
+/** A further client of an app; `secret` for those that can keep one, and never again. */
+export async function createClient(
+  deps: AppsDeps,
+  change: AppChange & { input: NewClientInput },
+): Promise<{ client: Client; secret: string | undefined }> {
+  const { appId, input } = change;
+  const facts = {
+    type: input.type,
+    redirectUris: input.redirect_uris ?? [],
+    postLogoutRedirectUris: input.post_logout_redirect_uris ?? [],
+    allowedOrigins: input.allowed_origins ?? [],
+    scopes: input.scopes ?? [],
+    settings: mergeSettings(clientSettingsSchema, {}, input.settings ?? {}),
+  };
+  requireSoundClient(facts);
+  const confidential = isConfidential({
+    type: facts.type,
+    settings: clientSettingsSchema.parse(facts.settings),
+  });
+  return changeApp(deps, change, async (tx) => {
+    const clientId = newId('cli');
+    await insertClient(tx, { appId, clientId, name: input.name, ...facts });
+    const issued = confidential
+      ? await issueSecret(tx, { appId, clientId, expiresInSeconds: input.secret_expires_in })
+      : undefined;
+    const client = toClient((await clientById(tx, appId, clientId))!);
+    return {
+      result: { client, secret: issued?.secret },
+      event: 'client.created',
+      clientId,
+      details: { type: input.type },
+    };
+  });
+}

@@ -1,0 +1,21 @@
+import type { Database } from '../storage/database.ts';
+import { sql } from '../storage/sql.ts';
+import type { KeyRow } from './store.ts';
+
+/** Operator's role: `client_routes` is not readable by the server's. */
+export async function appOfClientId(operatorDb: Database, clientId: string): Promise<string | undefined> {
+  const [row] = await operatorDb.query<{ owner_app: string }>(
+    undefined,
+    sql`select owner_app from client_routes where client_id = ${clientId}`,
+  );
+  return row?.owner_app;
+}
+
+/** The shared issuer's keys belong to no app; either role may read them. */
+export function deploymentKeys(db: Database): Promise<KeyRow[]> {
+  return db.query<KeyRow>(
+    undefined,
+    sql`select key_id, algorithm, public_jwk, private_jwk, created_at from deployment_keys
+        where retired_at is null order by created_at desc, key_id desc`,
+  );
+}

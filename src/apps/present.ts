@@ -1,0 +1,60 @@
+import { type App, appSettingsSchema, type Client, clientSettingsSchema, isConfidential } from './app.ts';
+import type { SecretRow } from './clients/secrets/operator-store.ts';
+import type { PublishedKeyRow } from './keys/operator-store.ts';
+
+/** An app with its first client's addresses, as operators see it. */
+export function presentApp(app: App, client: Client, baseUrl: string) {
+  return {
+    app_id: app.appId,
+    name: app.name,
+    type: client.type,
+    client_id: client.clientId,
+    issuer: `${baseUrl}/auth/${app.appId}`,
+    redirect_uris: client.redirectUris,
+    post_logout_redirect_uris: client.postLogoutRedirectUris,
+    allowed_origins: client.allowedOrigins,
+    settings: appSettingsSchema.parse(app.settings),
+    built_in: app.builtIn,
+    disabled: app.disabledAt !== undefined,
+    created_at: app.createdAt.toISOString(),
+    updated_at: app.updatedAt.toISOString(),
+  };
+}
+
+export function presentClient(client: Client) {
+  return {
+    client_id: client.clientId,
+    app_id: client.appId,
+    name: client.name,
+    type: client.type,
+    confidential: isConfidential(client),
+    redirect_uris: client.redirectUris,
+    post_logout_redirect_uris: client.postLogoutRedirectUris,
+    allowed_origins: client.allowedOrigins,
+    scopes: client.scopes,
+    settings: clientSettingsSchema.parse(client.settings),
+    disabled: client.disabledAt !== undefined,
+    created_at: client.createdAt.toISOString(),
+    updated_at: client.updatedAt.toISOString(),
+  };
+}
+
+/** Never the digest. */
+export function presentSecret(secret: SecretRow) {
+  return {
+    secret_id: secret.secret_id,
+    created_at: secret.created_at.toISOString(),
+    expires_at: secret.expires_at?.toISOString() ?? null,
+  };
+}
+
+export function presentKey(key: PublishedKeyRow, signing: boolean) {
+  return {
+    kid: key.key_id,
+    algorithm: key.algorithm,
+    status: key.retired_at ? ('retired' as const) : signing ? ('signing' as const) : ('published' as const),
+    public_jwk: key.public_jwk,
+    created_at: key.created_at.toISOString(),
+    retired_at: key.retired_at?.toISOString() ?? null,
+  };
+}

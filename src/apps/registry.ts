@@ -1,0 +1,162 @@
+import { FrequencyCache } from '../kernel/frequency-cache.ts';
+import { unseal, type RootKeys } from '../kernel/secret.ts';
+import { scoped, type Database } from '../storage/database.ts';
+import {
+  type App,
+  type AppSnapshot,
+  appSettingsSchema,
+  type Client,
+  clientSettingsSchema,
+  type ClientType,
+  type SigningKey,
+} from './app.ts';
+import { appOfClientId, deploymentKeys } from './operator-lookups.ts';
+import {
+  type AppRow,
+  type ClientRow,
+  type KeyRow,
+  publishedKeys,
+  servedApp,
+  servedClients,
+  servedRevision,
+} from './store.ts';
+
+export type AppRegistry = {
+  /** The app as it is now (at most two seconds old). undefined: unknown, disabled or deleted. */
+  snapshot(appId: string): Promise<AppSnapshot | undefined>;
+  /** The app a client id belongs to; app_ids are client ids of their own app. Cached: an id never moves. */
+  appOfClient(clientId: string): Promise<string | undefined>;
+  /** Keys of the shared issuer, newest first. */
+  deploymentKeys(): Promise<readonly SigningKey[]>;
+  /** To be called after a change of the app on this process; others notice within two seconds. */
+  forget(appId: string): void;
+};
+
+export type RegistryDeps = { db: Database; operatorDb: Database; rootKeys: RootKeys; capacity?: number };
+
+const FRESH_MS = 2000;
+
+type Cached = { snapshot: AppSnapshot; checkedAt: number };
+
+export function createAppRegistry(deps: RegistryDeps): AppRegistry {
+  const snapshots = new FrequencyCache<Cached>(deps.capacity ?? 20_000);
+  const routes = new FrequencyCache<string>(50_000);
+  const loading = new Map<string, Promise<AppSnapshot | undefined>>();
+  let shared: { keys: readonly SigningKey[]; checkedAt: number } | undefined;
+
+  const load = async (appId: string): Promise<AppSnapshot | undefined> => {
+    const cached = snapshots.get(appId);
+    if (cached) {
+      // One cheap question decides whether the app has to be read again.
+      const revision = await servedRevision(scoped(deps.db, appId), appId);
+      if (revision === cached.snapshot.app.revision) {
+        cached.checkedAt = Date.now();
+        return cached.snapshot;
+      }
+      snapshots.delete(appId);
+      if (revision === undefined) return undefined;
+    }
+    const snapshot = await readSnapshot(deps, appId);
+    if (snapshot) snapshots.set(appId, { snapshot, checkedAt: Date.now() });
+    return snapshot;
+  };
+
+  return {
+    async snapshot(appId) {
+      if (!isAppId(appId)) return undefined;
+      const cached = snapshots.get(appId);
+      if (cached && Date.now() - cached.checkedAt < FRESH_MS) return cached.snapshot;
+      let running = loading.get(appId);
+      if (!running) {
+        running = load(appId).finally(() => loading.delete(appId));
+        loading.set(appId, running);
+      }
+      return running;
+    },
+    async appOfClient(clientId) {
+      const known = routes.get(clientId);
+      if (known) return known;
+      if (clientId.length > 64) return undefined;
+      const appId = await appOfClientId(deps.operatorDb, clientId);
+      if (appId) routes.set(clientId, appId);
+      return appId;
+    },
+    async deploymentKeys() {
+      if (!shared || Date.now() - shared.checkedAt >= FRESH_MS) {
+        const rows = await deploymentKeys(deps.db);
+        shared = {
+          keys: rows.map((row) => openKey(deps.rootKeys, { appId: '', table: 'deployment_keys' }, row)),
+          checkedAt: Date.now(),
+        };
+      }
+      return shared.keys;
+    },
+    forget(appId) {
+      snapshots.delete(appId);
+    },
+  };
+}
+
+export const isAppId = (value: string): boolean =>
+  value.length >= 3 && value.length <= 48 && /^[a-z][a-z0-9]*([-_][a-z0-9]+)*$/.test(value);
+
+async function readSnapshot(deps: RegistryDeps, appId: string): Promise<AppSnapshot | undefined> {
+  const [app, clients, keys] = await deps.db.transaction(appId, (tx) =>
+    Promise.all([servedApp(tx, appId), servedClients(tx, appId), publishedKeys(tx, appId)]),
+  );
+  if (!app) return undefined;
+  return {
+    app: toApp(app),
+    clients: new Map(clients.map((row) => [row.client_id, toClient(row)])),
+    keys: keys.map((row) => openKey(deps.rootKeys, { appId, table: 'signing_keys' }, row)),
+  };
+}
+
+export function toApp(row: AppRow): App {
+  return {
+    appId: row.app_id,
+    name: row.name,
+    settings: appSettingsSchema.parse(row.settings),
+    revision: Number(row.revision),
+    builtIn: row.built_in,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    disabledAt: row.disabled_at ?? undefined,
+  };
+}
+
+export function toClient(row: ClientRow): Client {
+  return {
+    appId: row.app_id,
+    clientId: row.client_id,
+    name: row.name,
+    type: row.type as ClientType,
+    redirectUris: row.redirect_uris,
+    postLogoutRedirectUris: row.post_logout_redirect_uris,
+    allowedOrigins: row.allowed_origins,
+    scopes: row.scopes,
+    settings: clientSettingsSchema.parse(row.settings),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    disabledAt: row.disabled_at ?? undefined,
+    secrets: row.secrets.map((secret) => ({
+      secretId: secret.secret_id,
+      digest: secret.digest,
+      createdAt: new Date(secret.created_at),
+      expiresAt: secret.expires_at === null ? undefined : new Date(secret.expires_at),
+    })),
+  };
+}
+
+function openKey(rootKeys: RootKeys, at: { appId: string; table: string }, row: KeyRow): SigningKey {
+  const privateJwk = JSON.parse(
+    unseal(rootKeys, { ...at, row: row.key_id, column: 'private_jwk' }, row.private_jwk),
+  );
+  return {
+    keyId: row.key_id,
+    algorithm: row.algorithm,
+    privateJwk,
+    publicJwk: row.public_jwk,
+    createdAt: row.created_at,
+  };
+}

@@ -1,0 +1,72 @@
+import type { Queryable } from '../storage/database.ts';
+import { sql } from '../storage/sql.ts';
+
+export type AppRow = {
+  app_id: string;
+  name: string;
+  settings: unknown;
+  revision: string;
+  built_in: boolean;
+  created_at: Date;
+  updated_at: Date;
+  disabled_at: Date | null;
+};
+
+export type ClientRow = {
+  app_id: string;
+  client_id: string;
+  name: string;
+  type: string;
+  redirect_uris: string[];
+  post_logout_redirect_uris: string[];
+  allowed_origins: string[];
+  scopes: string[];
+  settings: unknown;
+  created_at: Date;
+  updated_at: Date;
+  disabled_at: Date | null;
+  secrets: { secret_id: string; digest: string; created_at: string; expires_at: string | null }[];
+};
+
+export type KeyRow = {
+  key_id: string;
+  algorithm: string;
+  public_jwk: Record<string, unknown>;
+  private_jwk: string;
+  created_at: Date;
+};
+
+/** The app, unless it is unknown, disabled or deleted. */
+export async function servedApp(q: Queryable, appId: string): Promise<AppRow | undefined> {
+  const [row] = await q.query<AppRow>(
+    sql`select * from apps where app_id = ${appId} and disabled_at is null and deleted_at is null`,
+  );
+  return row;
+}
+
+export async function servedRevision(q: Queryable, appId: string): Promise<number | undefined> {
+  const [row] = await q.query<{ revision: string }>(
+    sql`select revision from apps where app_id = ${appId} and disabled_at is null and deleted_at is null`,
+  );
+  return row && Number(row.revision);
+}
+
+/** Enabled clients with the digests of their live secrets, newest first. */
+export function servedClients(q: Queryable, appId: string): Promise<ClientRow[]> {
+  return q.query<ClientRow>(
+    sql`select c.*, coalesce((
+          select jsonb_agg(jsonb_build_object('secret_id', s.secret_id, 'digest', s.digest, 'created_at', s.created_at, 'expires_at', s.expires_at) order by s.created_at desc)
+          from client_secrets s
+          where s.app_id = c.app_id and s.client_id = c.client_id and s.revoked_at is null and (s.expires_at is null or s.expires_at > now())
+        ), '[]') as secrets
+        from clients c where c.app_id = ${appId} and c.disabled_at is null`,
+  );
+}
+
+/** Keys that sign or still verify, newest first. */
+export function publishedKeys(q: Queryable, appId: string): Promise<KeyRow[]> {
+  return q.query<KeyRow>(
+    sql`select key_id, algorithm, public_jwk, private_jwk, created_at from signing_keys
+        where app_id = ${appId} and retired_at is null order by created_at desc, key_id desc`,
+  );
+}
