@@ -1,0 +1,107 @@
+import type { ArtifactCache } from '../storage/artifact-cache.ts';
+import type { Database, Transaction } from '../storage/database.ts';
+import { scoped } from '../storage/database.ts';
+import {
+  type GrantRow,
+  listLiveGrants,
+  revokeGrantById,
+  revokeGrantOfUser,
+  revokeGrantsOfSessions,
+  revokeGrantsOfUser,
+  type RevokedGrant,
+} from './grants/store.ts';
+import {
+  type EndedSession,
+  endSessionById,
+  endSessionByUid,
+  endSessionsOfUser,
+  listLiveSessions,
+  type SessionRow,
+} from './sessions/store.ts';
+
+/** What ended, for audit and for telling clients. */
+export type Ended = { sessions: EndedSession[]; grants: RevokedGrant[] };
+
+export type Page = { after?: string | undefined; limit: number };
+
+/**
+ * Ends sessions and grants of users. Whatever ends, ends with everything that hangs on it: refresh tokens and JWT
+ * access tokens (at our endpoints) die with their grant, grants bound to a session die with the session. Each
+ * function works inside the caller's transaction and is acknowledged only after the cache knows (design §5).
+ */
+export type Access = {
+  listSessions(appId: string, userId: string, page: Page): Promise<SessionRow[]>;
+  listGrants(appId: string, userId: string, page: Page): Promise<GrantRow[]>;
+  endSession(tx: Transaction, at: { appId: string; uid: string; why: string }): Promise<Ended>;
+  endSessionOfUser(
+    tx: Transaction,
+    at: { appId: string; userId: string; sessionId: string; why: string },
+  ): Promise<Ended>;
+  revokeGrant(tx: Transaction, at: { appId: string; grantId: string; why: string }): Promise<Ended>;
+  revokeGrantOfUser(
+    tx: Transaction,
+    at: { appId: string; userId: string; grantId: string; why: string },
+  ): Promise<Ended>;
+  /** All sessions and grants of a user, but for one session and what is bound to it. */
+  endUserAccess(
+    tx: Transaction,
+    at: { appId: string; userId: string; why: string; exceptSessionUid?: string | undefined },
+  ): Promise<Ended>;
+};
+
+export function createAccess(db: Database, cache: ArtifactCache): Access {
+  const bury = (tx: Transaction, appId: string, ended: Ended): Ended => {
+    const graves = [
+      ...ended.sessions.flatMap((session) => [
+        { kind: 'session' as const, id: session.digest },
+        { kind: 'session_uid' as const, id: session.uid },
+      ]),
+      ...ended.grants.map((grant) => ({ kind: 'grant' as const, id: grant.grant_id })),
+    ];
+    if (graves.length) tx.afterCommit(() => cache.bury(appId, graves));
+    return ended;
+  };
+  const withBoundGrants = async (
+    tx: Transaction,
+    appId: string,
+    sessions: EndedSession[],
+    why: string,
+  ): Promise<Ended> => ({
+    sessions,
+    grants: sessions.length
+      ? await revokeGrantsOfSessions(
+          tx,
+          appId,
+          sessions.map((session) => session.uid),
+          why,
+        )
+      : [],
+  });
+  return {
+    listSessions: (appId, userId, page) =>
+      listLiveSessions(scoped(db, appId), { appId, userId, after: page.after, limit: page.limit }),
+    listGrants: (appId, userId, page) =>
+      listLiveGrants(scoped(db, appId), { appId, userId, after: page.after, limit: page.limit }),
+    async endSession(tx, { appId, uid, why }) {
+      return bury(tx, appId, await withBoundGrants(tx, appId, await endSessionByUid(tx, appId, uid), why));
+    },
+    async endSessionOfUser(tx, { appId, userId, sessionId, why }) {
+      return bury(
+        tx,
+        appId,
+        await withBoundGrants(tx, appId, await endSessionById(tx, appId, userId, sessionId), why),
+      );
+    },
+    async revokeGrant(tx, { appId, grantId, why }) {
+      return bury(tx, appId, { sessions: [], grants: await revokeGrantById(tx, appId, grantId, why) });
+    },
+    async revokeGrantOfUser(tx, at) {
+      return bury(tx, at.appId, { sessions: [], grants: await revokeGrantOfUser(tx, at) });
+    },
+    async endUserAccess(tx, { appId, userId, why, exceptSessionUid }) {
+      const sessions = await endSessionsOfUser(tx, appId, userId, exceptSessionUid);
+      const grants = await revokeGrantsOfUser(tx, { appId, userId, why, exceptSessionUid });
+      return bury(tx, appId, { sessions, grants });
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { audit } from '../events/audit.ts';
+import type { Author } from '../events/author.ts';
+import type { Database, Transaction } from '../storage/database.ts';
+import { normalizeEmail } from './email.ts';
+import { emailInvalid, metadataTooLarge, passwordTooLong, passwordTooShort, phoneInvalid } from './errors.ts';
+import { setPassword } from './passwords/store.ts';
+import { normalizePhone } from './phone.ts';
+import type { Profile } from './profile.ts';
+import { insertUser } from './store.ts';
+import type { User } from './user.ts';
+
+export type CreateUserDeps = {
+  db: Database;
+  /** Off the event loop; a PHC string. */
+  hashPassword(plain: string): Promise<string>;
+  /** Queues the mail that lets this person set up the account, in the same transaction. */
+  sendInvitation(tx: Transaction, invitation: { appId: string; user: User }): Promise<void>;
+};
+
+export type CreateUser = {
+  appId: string;
+  email: string;
+  emailVerified?: boolean | undefined;
+  password?: string | undefined;
+  phone?: string | undefined;
+  profile?: Profile | undefined;
+  metadata?: Record<string, unknown> | undefined;
+  locale?: string | undefined;
+  sendInvitation?: boolean | undefined;
+  passwordMinLength: number;
+  by: Author;
+};
+
+const PASSWORD_MAX_LENGTH = 256;
+const METADATA_MAX_BYTES = 16_384;
+
+/** A user made by an operator. Problems `users.email_taken`, `users.phone_taken` and those of malformed values. */
+export async function createUser(deps: CreateUserDeps, input: CreateUser): Promise<User> {
+  const email = requireEmail(input.email);
+  const phone = input.phone === undefined ? undefined : requirePhone(input.phone);
+  requireSmallMetadata(input.metadata);
+  const hash =
+    input.password === undefined
+      ? undefined
+      : await deps.hashPassword(requirePassword(input.password, input.passwordMinLength));
+  return deps.db.transaction(input.appId, async (tx) => {
+    const { appId, profile, metadata } = input;
+    const locale = input.locale ?? profile?.locale;
+    const user = await insertUser(tx, {
+      appId,
+      email,
+      emailVerified: input.emailVerified ?? false,
+      phone,
+      profile,
+      metadata,
+      locale,
+    });
+    if (hash !== undefined) await setPassword(tx, { appId, userId: user.userId, hash });
+    if (input.sendInvitation) await deps.sendInvitation(tx, { appId, user });
+    const details = { invited: input.sendInvitation ?? false, with_password: hash !== undefined };
+    await audit(tx, {
+      ...input.by,
+      appId,
+      type: 'user.created',
+      userId: user.userId,
+      result: 'success',
+      details,
+    });
+    return user;
+  });
+}
+
+export function requireEmail(input: string): string {
+  const email = normalizeEmail(input);
+  if (email === undefined) throw emailInvalid();
+  return email;
+}
+
+export function requirePhone(input: string): string {
+  const phone = normalizePhone(input);
+  if (phone === undefined) throw phoneInvalid();
+  return phone;
+}
+
+/** Length in characters as a person counts them; everything else about it is the person's own choice (NIST 800-63B-4 §3.1.1.2). */
+export function requirePassword(password: string, minLength: number): string {
+  if (password.length > PASSWORD_MAX_LENGTH) throw passwordTooLong(PASSWORD_MAX_LENGTH);
+  if (Array.from(password.normalize('NFC')).length < minLength) throw passwordTooShort(minLength);
+  return password;
+}
+
+export function requireSmallMetadata(metadata: Record<string, unknown> | undefined): void {
+  if (metadata && Buffer.byteLength(JSON.stringify(metadata)) > METADATA_MAX_BYTES)
+    throw metadataTooLarge(METADATA_MAX_BYTES);
+}

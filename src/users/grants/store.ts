@@ -1,0 +1,185 @@
+import type { Queryable } from '../../storage/database.ts';
+import { sql } from '../../storage/sql.ts';
+
+export type GrantPayload = Record<string, unknown>;
+
+export type StoredGrant = { payload: GrantPayload; remaining: string; revision: string };
+
+export async function liveGrant(
+  q: Queryable,
+  appId: string,
+  grantId: string,
+): Promise<StoredGrant | undefined> {
+  const [row] = await q.query<StoredGrant>(
+    sql`select payload, revision, extract(epoch from expires_at - now()) as remaining
+        from grants where app_id = ${appId} and grant_id = ${grantId} and revoked_at is null and expires_at > now()`,
+  );
+  return row;
+}
+
+export type NewGrant = {
+  appId: string;
+  grantId: string;
+  userId: string;
+  clientId: string;
+  /** Set where sign-out ends the grant. */
+  sessionUid: string | undefined;
+  payload: GrantPayload;
+  ttlSeconds: number;
+};
+
+/** Writes a grant, or widens a live one. undefined: it was revoked meanwhile, and stays so. */
+export async function saveGrant(q: Queryable, grant: NewGrant): Promise<{ revision: string } | undefined> {
+  const [row] = await q.query<{ revision: string }>(
+    sql`insert into grants (app_id, grant_id, user_id, client_id, session_uid, payload, expires_at)
+        values (${grant.appId}, ${grant.grantId}, ${grant.userId}, ${grant.clientId}, ${grant.sessionUid ?? null}, ${JSON.stringify(grant.payload)}::jsonb,
+          now() + ${grant.ttlSeconds} * interval '1 second')
+        on conflict (app_id, grant_id) do update set payload = excluded.payload, revision = grants.revision + 1, expires_at = greatest(grants.expires_at, excluded.expires_at)
+        where grants.revoked_at is null
+        returning revision`,
+  );
+  return row;
+}
+
+export type RevokedGrant = { grant_id: string; client_id: string; user_id: string };
+
+export function revokeGrantById(
+  q: Queryable,
+  appId: string,
+  grantId: string,
+  why: string,
+): Promise<RevokedGrant[]> {
+  return q.query<RevokedGrant>(
+    sql`update grants set revoked_at = now(), revoked_why = ${why}
+        where app_id = ${appId} and grant_id = ${grantId} and revoked_at is null returning grant_id, client_id, user_id`,
+  );
+}
+
+export function revokeGrantOfUser(
+  q: Queryable,
+  at: { appId: string; userId: string; grantId: string; why: string },
+): Promise<RevokedGrant[]> {
+  return q.query<RevokedGrant>(
+    sql`update grants set revoked_at = now(), revoked_why = ${at.why}
+        where app_id = ${at.appId} and user_id = ${at.userId} and grant_id = ${at.grantId} and revoked_at is null
+        returning grant_id, client_id, user_id`,
+  );
+}
+
+export function revokeGrantsOfSessions(
+  q: Queryable,
+  appId: string,
+  sessionUids: string[],
+  why: string,
+): Promise<RevokedGrant[]> {
+  return q.query<RevokedGrant>(
+    sql`update grants set revoked_at = now(), revoked_why = ${why}
+        where app_id = ${appId} and session_uid = any(${sessionUids}) and revoked_at is null returning grant_id, client_id, user_id`,
+  );
+}
+
+export function revokeGrantsOfUser(
+  q: Queryable,
+  at: { appId: string; userId: string; why: string; exceptSessionUid?: string | undefined },
+): Promise<RevokedGrant[]> {
+  return q.query<RevokedGrant>(
+    sql`update grants set revoked_at = now(), revoked_why = ${at.why}
+        where app_id = ${at.appId} and user_id = ${at.userId} and revoked_at is null
+          and (${at.exceptSessionUid ?? null}::text is null or session_uid is distinct from ${at.exceptSessionUid ?? null})
+        returning grant_id, client_id, user_id`,
+  );
+}
+
+export type GrantRow = {
+  grant_id: string;
+  client_id: string;
+  client_name: string;
+  payload: GrantPayload;
+  created_at: Date;
+  expires_at: Date;
+};
+
+export function listLiveGrants(
+  q: Queryable,
+  at: { appId: string; userId: string; after: string | undefined; limit: number },
+): Promise<GrantRow[]> {
+  return q.query<GrantRow>(
+    sql`select g.grant_id, g.client_id, c.name as client_name, g.payload, g.created_at, g.expires_at
+        from grants g join clients c using (app_id, client_id)
+        where g.app_id = ${at.appId} and g.user_id = ${at.userId} and g.revoked_at is null and g.expires_at > now()
+          and (${at.after ?? null}::text is null or g.grant_id > ${at.after ?? null})
+        order by g.grant_id limit ${at.limit}`,
+  );
+}
+
+export type StoredRefreshToken = {
+  payload: Record<string, unknown>;
+  remaining: string;
+  grant_payload: GrantPayload;
+  grant_remaining: string;
+  consumed: boolean;
+  in_grace: boolean;
+  successor: string | null;
+  successor_consumed: boolean;
+};
+
+/** A refresh token whose grant lives, spent or not; only at the issuer that gave it. */
+export async function refreshTokenByDigest(
+  q: Queryable,
+  at: { appId: string; digest: string; issuer: string; graceSeconds: number },
+): Promise<StoredRefreshToken | undefined> {
+  const [row] = await q.query<StoredRefreshToken>(
+    sql`select r.payload, extract(epoch from r.expires_at - now()) as remaining,
+          g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining,
+          r.consumed_at is not null as consumed, coalesce(r.consumed_at > now() - ${at.graceSeconds} * interval '1 second', false) as in_grace,
+          r.successor, coalesce(n.consumed_at is not null, false) as successor_consumed
+        from refresh_tokens r
+        join grants g using (app_id, grant_id)
+        join users u on u.app_id = r.app_id and u.user_id = r.user_id
+        left join refresh_tokens n on n.app_id = r.app_id and n.digest = r.successor
+        where r.app_id = ${at.appId} and r.digest = ${at.digest} and r.issuer = ${at.issuer} and r.expires_at > now()
+          and g.revoked_at is null and g.expires_at > now() and u.disabled_at is null`,
+  );
+  return row;
+}
+
+export type NewRefreshToken = {
+  appId: string;
+  digest: string;
+  issuer: string;
+  grantId: string;
+  clientId: string;
+  userId: string;
+  sessionUid: string | undefined;
+  predecessor: string | undefined;
+  payload: Record<string, unknown>;
+  ttlSeconds: number;
+};
+
+/** Adds a token to a live grant and keeps the grant at least as long. false: the grant is revoked. */
+export async function insertRefreshToken(q: Queryable, token: NewRefreshToken): Promise<boolean> {
+  const rows = await q.query(
+    sql`with family as (
+          update grants set expires_at = greatest(expires_at, now() + ${token.ttlSeconds} * interval '1 second')
+          where app_id = ${token.appId} and grant_id = ${token.grantId} and revoked_at is null returning grant_id
+        )
+        insert into refresh_tokens (app_id, digest, issuer, grant_id, client_id, user_id, session_uid, predecessor, payload, expires_at)
+        select ${token.appId}, ${token.digest}, ${token.issuer}, grant_id, ${token.clientId}, ${token.userId}, ${token.sessionUid ?? null},
+          ${token.predecessor ?? null}, ${JSON.stringify(token.payload)}::jsonb, now() + ${token.ttlSeconds} * interval '1 second'
+        from family
+        returning digest`,
+  );
+  return rows.length === 1;
+}
+
+/** Compare-and-set: of many callers at once exactly one spends the token. */
+export async function spendRefreshToken(
+  q: Queryable,
+  at: { appId: string; digest: string; successor: string },
+): Promise<boolean> {
+  const rows = await q.query(
+    sql`update refresh_tokens set consumed_at = now(), successor = ${at.successor}
+        where app_id = ${at.appId} and digest = ${at.digest} and consumed_at is null returning digest`,
+  );
+  return rows.length === 1;
+}

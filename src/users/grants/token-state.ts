@@ -1,0 +1,59 @@
+import type { Queryable } from '../../storage/database.ts';
+import { sql } from '../../storage/sql.ts';
+import type { GrantPayload } from './store.ts';
+
+export type AccessTokenState = { grant_payload: GrantPayload; grant_remaining: string };
+
+/** In one statement: the grant lives (one bound to a session dies with it), the user may sign in, the token was not denied. */
+export async function accessTokenState(
+  q: Queryable,
+  at: { appId: string; jti: string; grantId: string; userId: string },
+): Promise<AccessTokenState | undefined> {
+  const [row] = await q.query<AccessTokenState>(
+    sql`select g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining
+        from grants g join users u using (app_id, user_id)
+        where g.app_id = ${at.appId} and g.grant_id = ${at.grantId} and g.user_id = ${at.userId}
+          and g.revoked_at is null and g.expires_at > now() and u.disabled_at is null
+          and not exists (select from denied_tokens d where d.app_id = g.app_id and d.jti = ${at.jti})`,
+  );
+  return row;
+}
+
+export async function isDenied(q: Queryable, appId: string, jti: string): Promise<boolean> {
+  const rows = await q.query(sql`select 1 from denied_tokens where app_id = ${appId} and jti = ${jti}`);
+  return rows.length === 1;
+}
+
+/** Revokes one JWT access token until it would have expired anyway. */
+export async function denyToken(
+  q: Queryable,
+  at: { appId: string; jti: string; ttlSeconds: number },
+): Promise<void> {
+  await q.query(
+    sql`insert into denied_tokens (app_id, jti, expires_at) values (${at.appId}, ${at.jti}, now() + ${at.ttlSeconds} * interval '1 second')
+        on conflict do nothing`,
+  );
+}
+
+export type CodeState = {
+  spent_for: string | null;
+  grant_payload: GrantPayload | null;
+  grant_remaining: string | null;
+};
+
+/** Whether a code was spent and how many seconds ago, and its grant if that lives. */
+export async function codeState(
+  q: Queryable,
+  appId: string,
+  codeDigest: string,
+  grantId: string,
+): Promise<CodeState> {
+  const [row] = await q.query<CodeState>(
+    sql`select
+          (select extract(epoch from now() - spent_at) from spent where app_id = ${appId} and kind = 'code' and digest = ${codeDigest}) as spent_for,
+          g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining
+        from (select 1) as one
+        left join grants g on g.app_id = ${appId} and g.grant_id = ${grantId} and g.revoked_at is null and g.expires_at > now()`,
+  );
+  return row!;
+}

@@ -1,0 +1,235 @@
+import { newId } from '../kernel/id.ts';
+import type { Queryable } from '../storage/database.ts';
+import { sql } from '../storage/sql.ts';
+import { emailTaken, phoneTaken } from './errors.ts';
+import type { Profile } from './profile.ts';
+import type { User } from './user.ts';
+
+type UserRow = {
+  app_id: string;
+  user_id: string;
+  email: string;
+  email_verified_at: Date | null;
+  phone: string | null;
+  phone_verified_at: Date | null;
+  profile: Profile;
+  metadata: Record<string, unknown>;
+  locale: string | null;
+  created_at: Date;
+  updated_at: Date;
+  disabled_at: Date | null;
+};
+
+const toUser = (row: UserRow): User => ({
+  appId: row.app_id,
+  userId: row.user_id,
+  email: row.email,
+  emailVerified: row.email_verified_at !== null,
+  phone: row.phone ?? undefined,
+  phoneVerified: row.phone_verified_at !== null,
+  profile: row.profile,
+  metadata: row.metadata,
+  locale: row.locale ?? undefined,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+  disabledAt: row.disabled_at ?? undefined,
+});
+
+const one = (rows: UserRow[]): User | undefined => (rows[0] ? toUser(rows[0]) : undefined);
+
+export async function userById(q: Queryable, appId: string, userId: string): Promise<User | undefined> {
+  return one(
+    await q.query<UserRow>(sql`
+      select u.*, e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
+      from users u
+      join identifiers e on e.app_id = u.app_id and e.user_id = u.user_id and e.kind = 'email'
+      left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'
+      where u.app_id = ${appId} and u.user_id = ${userId}`),
+  );
+}
+
+/** The same, and nobody else changes this user until the transaction ends. */
+export async function lockUser(tx: Queryable, appId: string, userId: string): Promise<User | undefined> {
+  return one(
+    await tx.query<UserRow>(sql`
+      select u.*, e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
+      from users u
+      join identifiers e on e.app_id = u.app_id and e.user_id = u.user_id and e.kind = 'email'
+      left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'
+      where u.app_id = ${appId} and u.user_id = ${userId} for update of u`),
+  );
+}
+
+/** `email` must be normalized. */
+export async function userByEmail(q: Queryable, appId: string, email: string): Promise<User | undefined> {
+  return one(
+    await q.query<UserRow>(sql`
+      select u.*, e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
+      from identifiers e
+      join users u on u.app_id = e.app_id and u.user_id = e.user_id
+      left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'
+      where e.app_id = ${appId} and e.kind = 'email' and e.value = ${email}`),
+  );
+}
+
+export type NewUser = {
+  appId: string;
+  /** Normalized. */
+  email: string;
+  emailVerified: boolean;
+  phone?: string | undefined;
+  profile?: Profile | undefined;
+  metadata?: Record<string, unknown> | undefined;
+  locale?: string | undefined;
+};
+
+/**
+ * Problem `users.email_taken` when somebody has the address: nothing was written then and the transaction
+ * stays usable. Problem `users.phone_taken` must end the transaction.
+ */
+export async function insertUser(tx: Queryable, user: NewUser): Promise<User> {
+  const userId = newId('usr');
+  // The identifier decides: of many at once the primary key lets one through, the others insert nothing at all.
+  const [row] = await tx.query<UserRow>(sql`
+    with taken as (
+      insert into identifiers (app_id, kind, value, user_id, verified_at)
+      values (${user.appId}, 'email', ${user.email}, ${userId}, case when ${user.emailVerified}::boolean then now() end)
+      on conflict do nothing returning app_id, user_id, value, verified_at
+    ), created as (
+      insert into users (app_id, user_id, profile, metadata, locale)
+      select app_id, user_id, ${user.profile ?? {}}::jsonb, ${user.metadata ?? {}}::jsonb, ${user.locale ?? null} from taken
+      returning *
+    )
+    select created.*, taken.value as email, taken.verified_at as email_verified_at, null as phone, null as phone_verified_at
+    from created, taken`);
+  if (!row) throw emailTaken();
+  if (user.phone) await setPhone(tx, { appId: user.appId, userId, phone: user.phone });
+  return { ...toUser(row), phone: user.phone };
+}
+
+/** Overwrites what an update may change. The caller holds the row (`lockUser`). */
+export async function updateUser(
+  tx: Queryable,
+  user: {
+    appId: string;
+    userId: string;
+    profile: Profile;
+    metadata: Record<string, unknown>;
+    locale: string | undefined;
+  },
+): Promise<void> {
+  await tx.query(sql`
+    update users set profile = ${user.profile}::jsonb, metadata = ${user.metadata}::jsonb, locale = ${user.locale ?? null},
+      version = version + 1, updated_at = now()
+    where app_id = ${user.appId} and user_id = ${user.userId}`);
+}
+
+/** Replaces the address (normalized). Problem `users.email_taken` must end the transaction. */
+export async function setEmail(
+  tx: Queryable,
+  change: { appId: string; userId: string; email: string; verified: boolean },
+): Promise<void> {
+  await tx.query(
+    sql`delete from identifiers where app_id = ${change.appId} and user_id = ${change.userId} and kind = 'email'`,
+  );
+  const rows = await tx.query(sql`
+    insert into identifiers (app_id, kind, value, user_id, verified_at)
+    values (${change.appId}, 'email', ${change.email}, ${change.userId}, case when ${change.verified}::boolean then now() end)
+    on conflict do nothing returning 1`);
+  if (rows.length === 0) throw emailTaken();
+}
+
+/** Replaces or removes the number (E.164), unverified. Problem `users.phone_taken` must end the transaction. */
+export async function setPhone(
+  tx: Queryable,
+  change: { appId: string; userId: string; phone: string | undefined },
+): Promise<void> {
+  await tx.query(
+    sql`delete from identifiers where app_id = ${change.appId} and user_id = ${change.userId} and kind = 'phone'`,
+  );
+  if (change.phone === undefined) return;
+  const rows = await tx.query(sql`
+    insert into identifiers (app_id, kind, value, user_id) values (${change.appId}, 'phone', ${change.phone}, ${change.userId})
+    on conflict do nothing returning 1`);
+  if (rows.length === 0) throw phoneTaken();
+}
+
+/** False when the user no longer has this address: a link to an old one verifies nothing. */
+export async function markEmailVerified(
+  tx: Queryable,
+  appId: string,
+  userId: string,
+  email: string,
+): Promise<boolean> {
+  const rows = await tx.query(sql`
+    update identifiers set verified_at = coalesce(verified_at, now())
+    where app_id = ${appId} and user_id = ${userId} and kind = 'email' and value = ${email} returning 1`);
+  return rows.length === 1;
+}
+
+/** The operator's word, either way. */
+export async function setEmailVerified(
+  tx: Queryable,
+  appId: string,
+  userId: string,
+  verified: boolean,
+): Promise<void> {
+  await tx.query(sql`
+    update identifiers set verified_at = case when ${verified}::boolean then coalesce(verified_at, now()) end
+    where app_id = ${appId} and user_id = ${userId} and kind = 'email'`);
+}
+
+/** Whether anything changed. */
+export async function setDisabled(
+  tx: Queryable,
+  appId: string,
+  userId: string,
+  disabled: boolean,
+): Promise<boolean> {
+  const rows = await tx.query(sql`
+    update users set disabled_at = case when ${disabled}::boolean then now() end, version = version + 1, updated_at = now()
+    where app_id = ${appId} and user_id = ${userId} and (disabled_at is null) = ${disabled}::boolean returning 1`);
+  return rows.length === 1;
+}
+
+/** Everything of this user goes with it (foreign keys cascade). False when there was none. */
+export async function deleteUser(tx: Queryable, appId: string, userId: string): Promise<boolean> {
+  const rows = await tx.query(
+    sql`delete from users where app_id = ${appId} and user_id = ${userId} returning 1`,
+  );
+  return rows.length === 1;
+}
+
+/** Newest first; `after` is a user id. */
+export async function listUsers(
+  q: Queryable,
+  appId: string,
+  page: { limit: number; after?: string | undefined },
+): Promise<User[]> {
+  const rows = await q.query<UserRow>(sql`
+    select u.*, e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
+    from users u
+    join identifiers e on e.app_id = u.app_id and e.user_id = u.user_id and e.kind = 'email'
+    left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'
+    where u.app_id = ${appId} and u.user_id < ${page.after ?? 'usr_g'}
+    order by u.user_id desc limit ${page.limit}`);
+  return rows.map(toUser);
+}
+
+/** Users whose address begins with `prefix` (folded like an address), by address; `after` is an address. */
+export async function usersByEmailPrefix(
+  q: Queryable,
+  appId: string,
+  page: { prefix: string; limit: number; after?: string | undefined },
+): Promise<User[]> {
+  // A range instead of LIKE: it uses the primary key under a generic plan, and nothing has to be escaped.
+  const rows = await q.query<UserRow>(sql`
+    select u.*, e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
+    from identifiers e
+    join users u on u.app_id = e.app_id and u.user_id = e.user_id
+    left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'
+    where e.app_id = ${appId} and e.kind = 'email' and e.value >= ${page.prefix} and e.value < ${`${page.prefix}\u{10ffff}`}
+      and e.value > ${page.after ?? ''}
+    order by e.value limit ${page.limit}`);
+  return rows.map(toUser);
+}
