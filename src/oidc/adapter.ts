@@ -1,0 +1,51 @@
+import type { Adapter, AdapterFactory } from 'oidc-provider';
+import type { AppSnapshot } from '../apps/app.ts';
+import { accessTokenAdapter } from './adapters/access-token-adapter.ts';
+import type { AdapterDeps } from './adapters/adapter-deps.ts';
+import { codeAdapter } from './adapters/code-adapter.ts';
+import { grantAdapter } from './adapters/grant-adapter.ts';
+import { interactionAdapter } from './adapters/interaction-adapter.ts';
+import { refreshTokenAdapter } from './adapters/refresh-token-adapter.ts';
+import { sessionAdapter } from './adapters/session-adapter.ts';
+import { clientMetadata } from './client-metadata.ts';
+
+/** One adapter per model, each narrowed to one app and one issuer before the library sees it. */
+export function adapterFactory(deps: AdapterDeps): AdapterFactory {
+  return (model) => {
+    switch (model) {
+      case 'Session':
+        return sessionAdapter(deps);
+      case 'Grant':
+        return grantAdapter(deps);
+      case 'AuthorizationCode':
+        return codeAdapter(deps);
+      case 'RefreshToken':
+        return refreshTokenAdapter(deps);
+      case 'AccessToken':
+      case 'ClientCredentials':
+        return accessTokenAdapter(deps, model);
+      case 'Interaction':
+        return interactionAdapter(deps);
+      case 'Client':
+        return clientAdapter(deps.snapshot);
+      default:
+        return refusingAdapter(model);
+    }
+  };
+}
+
+function clientAdapter(snapshot: AppSnapshot): Adapter {
+  return {
+    ...refusingAdapter('Client'),
+    find: (clientId) => {
+      const client = snapshot.clients.get(clientId);
+      return Promise.resolve(client && clientMetadata(snapshot.app, client));
+    },
+  };
+}
+
+/** For what is switched off: touching it is a bug, not a fall-through to some default store. */
+function refusingAdapter(model: string): Adapter {
+  const refuse = (): Promise<never> => Promise.reject(new Error(`${model} is not stored by this release`));
+  return { upsert: refuse, find: refuse, findByUid: refuse, findByUserCode: refuse, consume: refuse, destroy: refuse, revokeByGrantId: refuse };
+}

@@ -1,0 +1,102 @@
+import { createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { Provider } from 'oidc-provider';
+import { scoped } from '../../storage/database.ts';
+import { accessTokenState, denyToken, isDenied } from '../../users/grants/token-state.ts';
+import { unitOfWork } from '../unit-of-work.ts';
+import { type AdapterDeps, epochSeconds } from './adapter-deps.ts';
+import { rememberGrant } from './grant-adapter.ts';
+
+/**
+ * The library refuses JWTs at introspection and revocation before it asks the adapter; under this prefix they
+ * reach it. It is no base64url, so nothing that begins with it reads as a JWT.
+ */
+export const jwtAlias = 'jwt:';
+
+const CLOCK_TOLERANCE_SECONDS = 15;
+
+/**
+ * JWT access tokens (RFC 9068) are not stored. Finding one means verifying it: signature, `typ`, issuer, expiry, the
+ * app, and that grant, session, user and client are still what they were; minus those denied one by one.
+ */
+export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'ClientCredentials'): Adapter {
+  const { appId } = deps;
+  const verified = async (value: string): Promise<JWTPayload | undefined> => {
+    const jwt = value.startsWith(jwtAlias) ? value.slice(jwtAlias.length) : value;
+    if (jwt.split('.').length !== 3) return undefined;
+    try {
+      const { payload } = await jwtVerify(jwt, keySetOf(deps), {
+        issuer: deps.issuerUrl,
+        typ: 'at+jwt',
+        algorithms: [...new Set(deps.keys.map((key) => key.algorithm))],
+        requiredClaims: ['exp', 'iat', 'jti', 'sub', 'aud', 'client_id'],
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      });
+      return payload['app_id'] === appId ? payload : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+
+  return {
+    async find(value) {
+      const claims = await verified(value);
+      if (!claims || !deps.snapshot.clients.has(String(claims['client_id']))) return undefined;
+      const grantId = claims['gid'];
+      if ((model === 'AccessToken') !== (typeof grantId === 'string')) return undefined;
+      unitOfWork().memo.set(`jwt:${claims.jti}`, claims.exp);
+      const found = payloadOf(model, claims);
+      if (typeof grantId !== 'string') {
+        return (await isDenied(scoped(deps.db, appId), appId, claims.jti!)) ? undefined : found;
+      }
+      const state = await accessTokenState(scoped(deps.db, appId), {
+        appId,
+        jti: claims.jti!,
+        grantId,
+        userId: claims.sub!,
+      });
+      if (!state) return undefined;
+      rememberGrant(grantId, state.grant_payload, state.grant_remaining);
+      return found;
+    },
+    destroy(jti) {
+      const exp = Number(unitOfWork().memo.get(`jwt:${jti}`) ?? epochSeconds());
+      const ttlSeconds = Math.max(1, exp - epochSeconds() + CLOCK_TOLERANCE_SECONDS * 2);
+      unitOfWork().add((tx) => denyToken(tx, { appId, jti, ttlSeconds }));
+      return Promise.resolve();
+    },
+    upsert: () => Promise.reject(new Error('access tokens are JWTs and are not stored')),
+    consume: () => Promise.reject(new Error('access tokens are not consumed')),
+    findByUid: () => Promise.resolve(undefined),
+    findByUserCode: () => Promise.resolve(undefined),
+    revokeByGrantId: () => Promise.resolve(),
+  };
+}
+
+const keySets = new WeakMap<readonly object[], ReturnType<typeof createLocalJWKSet>>();
+
+function keySetOf(deps: AdapterDeps): ReturnType<typeof createLocalJWKSet> {
+  let set = keySets.get(deps.keys);
+  if (!set) {
+    set = createLocalJWKSet({ keys: deps.keys.map((key) => ({ ...key.publicJwk, kid: key.keyId, alg: key.algorithm, use: 'sig', kty: String(key.publicJwk['kty']) })) });
+    keySets.set(deps.keys, set);
+  }
+  return set;
+}
+
+/** The library's own form. The token's life was checked with the tolerance for other clocks, so `exp` is not asked again. */
+function payloadOf(model: string, claims: JWTPayload): AdapterPayload {
+  // The userinfo endpoint takes only tokens without an audience of their own; the app is every token's audience.
+  const forUserinfo = Provider.ctx?.oidc?.route === 'userinfo';
+  return {
+    kind: model,
+    jti: claims.jti!,
+    iat: claims.iat!,
+    exp: Math.max(claims.exp!, epochSeconds() + 1),
+    clientId: String(claims['client_id']),
+    scope: typeof claims['scope'] === 'string' ? claims['scope'] : '',
+    ...(model === 'AccessToken' ? { accountId: claims.sub!, grantId: String(claims['gid']) } : {}),
+    ...(forUserinfo ? {} : { aud: claims.aud as string }),
+    extra: { app_id: claims['app_id'], ...(typeof claims['sid'] === 'string' ? { sid: claims['sid'] } : {}) },
+  } as AdapterPayload;
+}

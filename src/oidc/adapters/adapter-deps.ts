@@ -1,0 +1,32 @@
+import type { AppSnapshot, SigningKey } from '../../apps/app.ts';
+import type { RootKeys } from '../../kernel/secret.ts';
+import type { ArtifactCache } from '../../storage/artifact-cache.ts';
+import type { Database } from '../../storage/database.ts';
+import type { EphemeralStore } from '../../storage/ephemeral.ts';
+import type { Access } from '../../users/access.ts';
+import type { IssuerKind } from '../issuers.ts';
+
+/** What the adapters of one provider know: one app, at one issuer, at one revision. */
+export type AdapterDeps = {
+  db: Database;
+  ephemeral: EphemeralStore;
+  cache: ArtifactCache;
+  access: Access;
+  rootKeys: RootKeys;
+  snapshot: AppSnapshot;
+  appId: string;
+  issuer: IssuerKind;
+  issuerUrl: string;
+  /** Keys that verify tokens of this issuer. */
+  keys: readonly SigningKey[];
+};
+
+export const epochSeconds = (): number => Math.floor(Date.now() / 1000);
+
+/**
+ * The library compares with the clock of this process, the store with its own: what it gets are times on this
+ * process's clock that leave exactly what is left on the store's.
+ */
+export function onThisClock<Payload extends object>(payload: Payload, remainingSeconds: number): Payload & { exp: number } {
+  return { ...payload, exp: epochSeconds() + Math.max(1, Math.round(remainingSeconds)) };
+}

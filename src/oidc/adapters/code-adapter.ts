@@ -1,0 +1,56 @@
+import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { digestOf } from '../../kernel/secret.ts';
+import { scoped } from '../../storage/database.ts';
+import { spend } from '../../storage/spent.ts';
+import { codeState } from '../../users/grants/token-state.ts';
+import { unitOfWork } from '../unit-of-work.ts';
+import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
+import { rememberGrant } from './grant-adapter.ts';
+
+/** Two redemptions closer together than this are one client's double click, not a theft. */
+const INNOCENT_SECONDS = 2;
+/** A spent code is remembered so long, to recognize its reuse. */
+const MEMORY_SECONDS = 3600;
+
+/**
+ * Authorization codes. Which redemption counts is decided by one insert in the transaction that also writes what the
+ * code gives; a later redemption by the same client with the right verifier revokes it all (RFC 6749 §4.1.2).
+ */
+export function codeAdapter(deps: AdapterDeps): Adapter {
+  const { appId } = deps;
+  // The issuer is in the key: at the other issuer the code does not exist.
+  const key = (digest: string): string => `code:${deps.issuer}:${digest}`;
+  return {
+    async upsert(id, payload, ttlSeconds = 1) {
+      const { jti: _jti, ...kept } = payload;
+      await deps.ephemeral.put(appId, key(digestOf(id)), JSON.stringify(kept), { ttlSeconds });
+    },
+    async find(id) {
+      const digest = digestOf(id);
+      const found = await deps.ephemeral.get(appId, key(digest));
+      if (!found) return undefined;
+      const payload = JSON.parse(found.value) as AdapterPayload;
+      const state = await codeState(scoped(deps.db, appId), appId, digest, String(payload.grantId));
+      if (state.spent_for !== null && Number(state.spent_for) < INNOCENT_SECONDS) return undefined;
+      if (state.grant_payload && state.grant_remaining) rememberGrant(String(payload.grantId), state.grant_payload, state.grant_remaining);
+      const consumed = state.spent_for === null ? {} : { consumed: epochSeconds() };
+      if (state.spent_for !== null) unitOfWork().memo.set('revocation-reason', 'code_reused');
+      return { ...onThisClock(payload, found.remainingSeconds), ...consumed, jti: id };
+    },
+    consume(id) {
+      unitOfWork().add(async (tx) => {
+        const won = await spend(tx, { appId, kind: 'code', digest: digestOf(id), ttlSeconds: MEMORY_SECONDS });
+        // Lost by a hair: nothing of the winner's is touched.
+        return won ? undefined : { error: 'invalid_grant', description: 'grant request is invalid' };
+      });
+      return Promise.resolve();
+    },
+    async destroy(id) {
+      await deps.ephemeral.delete(appId, key(digestOf(id)));
+    },
+    findByUid: () => Promise.resolve(undefined),
+    findByUserCode: () => Promise.resolve(undefined),
+    // A code is worth nothing without its grant, which is what is revoked.
+    revokeByGrantId: () => Promise.resolve(),
+  };
+}

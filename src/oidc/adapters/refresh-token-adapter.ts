@@ -1,0 +1,125 @@
+import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { Provider } from 'oidc-provider';
+import { deriveKey, digestOf, macOf } from '../../kernel/secret.ts';
+import { scoped, type Transaction } from '../../storage/database.ts';
+import { insertRefreshToken, refreshTokenByDigest, spendRefreshToken, type StoredRefreshToken } from '../../users/grants/store.ts';
+import { audit } from '../../events/audit.ts';
+import { type Refusal, unitOfWork } from '../unit-of-work.ts';
+import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
+import { rememberGrant } from './grant-adapter.ts';
+
+/** How this request's rotation goes: the first use, or a retry that gets the same successor again. */
+export type Rotation = { predecessor: string; successor: string; kind: 'first' | 'retry' };
+
+const invalidGrant: Refusal = { error: 'invalid_grant', description: 'grant request is invalid' };
+
+/** The rotation under way in this request, if its refresh token was found and may be rotated. */
+export const rotationOf = (): Rotation | undefined => unitOfWork().memo.get('rotation') as Rotation | undefined;
+
+/**
+ * Refresh tokens (RFC 9700 §4.14.2), single-use for every client. The successor is derived from its predecessor,
+ * never drawn, so a client that lost the answer gets the byte-identical token again although only its digest is
+ * stored: within the grace, at this issuer, and only while the successor is unused. Anything else is reuse and
+ * revokes the family.
+ */
+export function refreshTokenAdapter(deps: AdapterDeps): Adapter {
+  const { appId } = deps;
+  const graceSeconds = deps.snapshot.app.settings.refresh_grace;
+  const successorsOf = (value: string): string[] => deps.rootKeys.map((root) => macOf(deriveKey(root, `refresh-successor:${appId}`), value));
+  const isRetry = (stored: StoredRefreshToken, successors: string[]): string | undefined =>
+    stored.in_grace && !stored.successor_consumed ? successors.find((successor) => digestOf(successor) === stored.successor) : undefined;
+  const read = (q: Pick<Transaction, 'query'>, value: string): Promise<StoredRefreshToken | undefined> =>
+    refreshTokenByDigest(q, { appId, digest: digestOf(value), issuer: deps.issuer, graceSeconds });
+
+  return {
+    async find(value) {
+      const stored = await read(scoped(deps.db, appId), value);
+      if (!stored) return undefined;
+      const payload = stored.payload as AdapterPayload;
+      rememberGrant(String(payload.grantId), stored.grant_payload, stored.grant_remaining);
+      const token = { ...onThisClock(payload, Number(stored.remaining)), jti: value };
+      const memo = unitOfWork().memo;
+      const successors = successorsOf(value);
+      if (!stored.consumed) {
+        memo.set('rotation', { predecessor: value, successor: successors[0]!, kind: 'first' } satisfies Rotation);
+        return token;
+      }
+      // Elsewhere (introspection, revocation) a spent token is just spent.
+      const retry = Provider.ctx?.oidc?.route === 'token' ? isRetry(stored, successors) : undefined;
+      if (retry) {
+        memo.set('rotation', { predecessor: value, successor: retry, kind: 'retry' } satisfies Rotation);
+        return token;
+      }
+      memo.set('revocation-reason', 'refresh_token_reused');
+      return { ...token, consumed: epochSeconds() };
+    },
+
+    consume(value) {
+      const rotation = rotationOf();
+      if (!rotation) return Promise.reject(new Error('a refresh token was consumed that was not found in this request'));
+      unitOfWork().add(async (tx) => {
+        if (rotation.kind === 'retry') return undefined;
+        if (await spendRefreshToken(tx, { appId, digest: digestOf(value), successor: digestOf(rotation.successor) })) return undefined;
+        // Another request was faster. Within the grace that is the same person's second tab.
+        const stored = await read(tx, value);
+        if (stored && isRetry(stored, [rotation.successor])) {
+          rotation.kind = 'retry';
+          return undefined;
+        }
+        if (stored) await revokeFamily(deps, tx, String((stored.payload as AdapterPayload).grantId));
+        return invalidGrant;
+      });
+      return Promise.resolve();
+    },
+
+    upsert(id, payload, ttlSeconds = 1) {
+      const { jti: _jti, exp: _exp, ...kept } = payload;
+      const rotation = rotationOf();
+      const rotated = rotation?.successor === id ? rotation : undefined;
+      const token = {
+        appId,
+        digest: digestOf(id),
+        issuer: deps.issuer,
+        grantId: String(kept.grantId),
+        clientId: String(kept.clientId),
+        userId: String(kept.accountId),
+        sessionUid: kept.expiresWithSession ? kept.sessionUid : undefined,
+        predecessor: rotated && digestOf(rotated.predecessor),
+        // Whether it ends with the session is decided by its grant, which sign-out revokes; idle time alone does not.
+        payload: { ...kept, expiresWithSession: undefined, endsWithSession: kept.expiresWithSession ?? false },
+        ttlSeconds,
+      };
+      unitOfWork().add(async (tx) => {
+        if (rotated?.kind === 'retry') return undefined;
+        return (await insertRefreshToken(tx, token)) ? undefined : invalidGrant;
+      });
+      return Promise.resolve();
+    },
+
+    destroy() {
+      if (unitOfWork().memo.get('revocation-reason') === 'refresh_token_reused') {
+        unitOfWork().add((tx) => auditReuse(deps, tx, Provider.ctx?.oidc?.client?.clientId));
+      }
+      // The library revokes the grant right behind; without it the token is worth nothing.
+      return Promise.resolve();
+    },
+    findByUid: () => Promise.resolve(undefined),
+    findByUserCode: () => Promise.resolve(undefined),
+    revokeByGrantId: () => Promise.resolve(),
+  };
+}
+
+async function revokeFamily(deps: AdapterDeps, tx: Transaction, grantId: string): Promise<void> {
+  await deps.access.revokeGrant(tx, { appId: deps.appId, grantId, why: 'refresh_token_reused' });
+  await auditReuse(deps, tx, Provider.ctx?.oidc?.client?.clientId);
+}
+
+async function auditReuse(deps: AdapterDeps, tx: Transaction, clientId: string | undefined): Promise<void> {
+  await audit(tx, {
+    appId: deps.appId,
+    type: 'refresh_token.reused',
+    actor: clientId === undefined ? { type: 'anonymous' } : { type: 'client', id: clientId },
+    clientId,
+    result: 'failure',
+  });
+}

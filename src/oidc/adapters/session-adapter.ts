@@ -1,0 +1,181 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { Provider } from 'oidc-provider';
+import { seconds } from '../../kernel/duration.ts';
+import { newId } from '../../kernel/id.ts';
+import { digestOf } from '../../kernel/secret.ts';
+import { scoped } from '../../storage/database.ts';
+import { insertSession, liveSessionByDigest, liveSessionByUid, type SessionPayload, type StoredSession, updateSession } from '../../users/sessions/store.ts';
+import { stateOf } from '../../http/request-state.ts';
+import { type Refusal, unitOfWork } from '../unit-of-work.ts';
+import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
+
+/** A session as this request sees it: as read, then as it will be after the writes so far. */
+type Known = StoredSession & { readPayload: SessionPayload; ending: boolean };
+
+const ANONYMOUS_SECONDS = 10 * seconds.minute;
+const TOUCH_SECONDS = seconds.minute;
+const loginRequired: Refusal = { error: 'login_required', description: 'the session has ended' };
+
+/**
+ * Sessions with a user live in Postgres, those without only in the EphemeralStore. The library writes the whole
+ * session back after every authorization; here that is an update of a live row or nothing, so a request in flight
+ * never resurrects a session that was ended meanwhile.
+ */
+export function sessionAdapter(deps: AdapterDeps): Adapter {
+  const { appId } = deps;
+  const anonymousKey = (digest: string): string => `session:${digest}`;
+
+  const remember = (stored: StoredSession): Known => {
+    const known: Known = { ...stored, readPayload: stored.payload, ending: false };
+    unitOfWork().memo.set(`session-uid:${stored.uid}`, known);
+    unitOfWork().memo.set(`session:${stored.digest}`, known);
+    return known;
+  };
+  const present = (known: Known, id: string | undefined): AdapterPayload => {
+    // A copy: the library writes into what it gets, and what was read has to stay comparable.
+    const { jti: _never, ...payload } = structuredClone(known.payload);
+    return onThisClock({ ...payload, uid: known.uid, kind: 'Session', ...(id === undefined ? {} : { jti: id }) }, Number(known.remaining)) as AdapterPayload;
+  };
+  const fill = async (stored: StoredSession): Promise<void> => {
+    const value = JSON.stringify({ stored, filledAt: Date.now() });
+    const entry = { version: Number(stored.revision), value, ttlSeconds: Number(stored.remaining) };
+    await Promise.all([
+      deps.cache.fill(appId, { kind: 'session', id: stored.digest, ...entry }),
+      deps.cache.fill(appId, { kind: 'session_uid', id: stored.uid, ...entry }),
+    ]);
+  };
+  const cached = async (kind: 'session' | 'session_uid', id: string): Promise<StoredSession | 'gone' | undefined> => {
+    const found = await deps.cache.read(appId, kind, id);
+    if (found === undefined || found === 'gone') return found;
+    const { stored, filledAt } = JSON.parse(found) as { stored: StoredSession; filledAt: number };
+    const age = Math.max(0, (Date.now() - filledAt) / 1000);
+    return { ...stored, remaining: String(Number(stored.remaining) - age), idle_for: String(Number(stored.idle_for) + age) };
+  };
+
+  return {
+    async find(id) {
+      const digest = digestOf(id);
+      const seen = unitOfWork().memo.get(`session:${digest}`) as Known | undefined;
+      if (seen) return present(seen, id);
+      let stored = await cached('session', digest);
+      if (stored === 'gone') return undefined;
+      if (!stored) {
+        stored = await liveSessionByDigest(scoped(deps.db, appId), appId, digest);
+        if (stored) await fill(stored);
+      }
+      if (stored) return present(remember(stored), id);
+      const anonymous = await deps.ephemeral.get(appId, anonymousKey(digest));
+      return anonymous && (onThisClock({ ...JSON.parse(anonymous.value), jti: id }, anonymous.remainingSeconds) as AdapterPayload);
+    },
+
+    async findByUid(uid) {
+      const seen = unitOfWork().memo.get(`session-uid:${uid}`) as Known | undefined;
+      if (seen) return present(seen, undefined);
+      let stored = await cached('session_uid', uid);
+      if (stored === 'gone') return undefined;
+      if (!stored) {
+        stored = await liveSessionByUid(scoped(deps.db, appId), appId, uid);
+        if (stored) await fill(stored);
+      }
+      return stored && present(remember(stored), undefined);
+    },
+
+    async upsert(id, payload) {
+      const digest = digestOf(id);
+      const { jti: _jti, exp: _exp, iat: _iat, ...kept } = payload as SessionPayload & { uid: string };
+      if (!kept.accountId) {
+        await deps.ephemeral.put(appId, anonymousKey(digest), JSON.stringify(kept), { ttlSeconds: ANONYMOUS_SECONDS });
+        return;
+      }
+      const known = unitOfWork().memo.get(`session-uid:${kept.uid}`) as Known | undefined;
+      if (known) change(deps, known, { digest, payload: kept, fill });
+      else begin(deps, remember, { digest, payload: kept, fill });
+    },
+
+    async destroy(id) {
+      const digest = digestOf(id);
+      const known = unitOfWork().memo.get(`session:${digest}`) as Known | undefined;
+      if (!known) {
+        await deps.ephemeral.delete(appId, anonymousKey(digest));
+        return;
+      }
+      // An id that was given up for a new one in this request: the renewal is already on its way.
+      if (known.digest !== digest) return;
+      known.ending = true;
+      unitOfWork().add(async (tx) => {
+        // Renewal is "destroy the old id, save under a new one"; then this is not the end.
+        if (known.ending) await deps.access.endSession(tx, { appId, uid: known.uid, why: 'signed_out' });
+      });
+    },
+
+    consume: () => Promise.reject(new Error('sessions are not consumed')),
+    findByUserCode: () => Promise.resolve(undefined),
+    revokeByGrantId: () => Promise.resolve(),
+  };
+}
+
+type Next = { digest: string; payload: SessionPayload & { uid: string }; fill: (stored: StoredSession) => Promise<void> };
+
+function begin(deps: AdapterDeps, remember: (stored: StoredSession) => Known, next: Next): void {
+  const { session_idle_ttl: idleSeconds, session_absolute_ttl: absoluteSeconds } = deps.snapshot.app.settings;
+  const ctx = Provider.ctx;
+  const session = {
+    appId: deps.appId,
+    uid: next.payload.uid,
+    sessionId: newId('ses'),
+    digest: next.digest,
+    userId: next.payload.accountId!,
+    payload: next.payload,
+    idleSeconds,
+    absoluteSeconds,
+    userAgent: ctx?.get('user-agent'),
+    address: ctx && stateOf(ctx).clientAddress,
+  };
+  const known = remember({
+    uid: session.uid,
+    session_id: session.sessionId,
+    digest: session.digest,
+    user_id: session.userId,
+    version: '1',
+    revision: '1',
+    payload: structuredClone(session.payload),
+    remaining: String(Math.min(idleSeconds, absoluteSeconds)),
+    idle_for: '0',
+  });
+  unitOfWork().add(async (tx) => {
+    if (!(await insertSession(tx, { ...session, payload: known.payload }))) return loginRequired;
+    return undefined;
+  });
+}
+
+function change(deps: AdapterDeps, known: Known, next: Next): void {
+  const renewed = known.digest !== next.digest;
+  known.ending = false;
+  const { authorizations: _a, ...before } = known.payload;
+  const { authorizations: _b, ...after } = next.payload;
+  const same = isDeepStrictEqual(strip(before), strip(after)) && isDeepStrictEqual(known.payload.authorizations ?? {}, next.payload.authorizations ?? {});
+  if (!renewed && same && Number(known.idle_for) < TOUCH_SECONDS) return;
+  const write = {
+    appId: deps.appId,
+    uid: known.uid,
+    fromDigest: known.digest,
+    toDigest: next.digest,
+    version: known.version,
+    payload: next.payload,
+    removedClients: Object.keys(known.readPayload.authorizations ?? {}).filter((clientId) => !next.payload.authorizations?.[clientId]),
+    idleSeconds: deps.snapshot.app.settings.session_idle_ttl,
+  };
+  unitOfWork().add(async (tx) => {
+    const stored = await updateSession(tx, write);
+    if (!stored) return loginRequired;
+    tx.afterCommit(() => next.fill(stored));
+    if (renewed) tx.afterCommit(() => deps.cache.bury(deps.appId, [{ kind: 'session', id: write.fromDigest }]));
+    return undefined;
+  });
+  Object.assign(known, { digest: next.digest, payload: structuredClone(next.payload), version: String(Number(known.version) + Number(renewed)), idle_for: '0' });
+  unitOfWork().memo.set(`session:${next.digest}`, known);
+}
+
+/** As it comes back from JSON, so that what was read compares equal to what would be written. */
+const strip = (payload: object): unknown => JSON.parse(JSON.stringify({ ...payload, exp: undefined, iat: undefined, jti: undefined }));

@@ -1,0 +1,94 @@
+import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { accountFinder, claimsByScope } from './account.ts';
+import { adapterFactory } from './adapter.ts';
+import type { AdapterDeps } from './adapters/adapter-deps.ts';
+import { standardScopes } from './client-metadata.ts';
+import { cookieSigner } from './cookie-signer.ts';
+import { sessionCookieName, shortCookies } from './cookies.ts';
+import { providerHooks } from './hooks.ts';
+import { protocolRoutes } from './issuers.ts';
+import type { ProtocolPages } from './pages.ts';
+import { interactionRules } from './policy.ts';
+
+export type ConfigurationDeps = AdapterDeps & { baseUrl: string; pages: ProtocolPages };
+
+/** The library's configuration for one app at one issuer. What is not named here is off. */
+export function providerConfiguration(deps: ConfigurationDeps): Configuration {
+  const { snapshot, appId, pages } = deps;
+  const hooks = providerHooks(snapshot);
+  const cookie = { signed: true, httpOnly: true, sameSite: 'lax', overwrite: true } as const;
+  return {
+    adapter: adapterFactory(deps),
+    findAccount: accountFinder(deps.db, appId),
+    jwks: { keys: deps.keys.map((key) => ({ ...key.privateJwk, kid: key.keyId, alg: key.algorithm, use: 'sig' })) } as NonNullable<Configuration['jwks']>,
+    routes: protocolRoutes,
+    responseTypes: ['code'],
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+    scopes: [...new Set([...standardScopes, ...[...snapshot.clients.values()].flatMap((client) => client.scopes)])],
+    claims: { ...claimsByScope, sid: null, iss: null },
+    enabledJWA: { idTokenSigningAlgValues: ['RS256'] },
+    // RFC 9700 §2.1.1: S256 only (the library knows no other), required unless the client says otherwise.
+    pkce: { required: hooks.pkceRequired },
+    // RFC 9700 §4.14.2: rotated for every client, not only for public ones.
+    rotateRefreshToken: true,
+    issueRefreshToken: hooks.issueRefreshToken,
+    expiresWithSession: hooks.expiresWithSession,
+    extraTokenClaims: hooks.extraTokenClaims,
+    formats: { customizers: { jwt: hooks.jwtCustomizer } },
+    loadExistingGrant: hooks.loadExistingGrant,
+    clientBasedCORS: hooks.clientBasedCORS,
+    clockTolerance: 15,
+    ttl: hooks.ttl,
+    interactions: { policy: interactionRules(snapshot), url: (_ctx, interaction) => `/auth/${appId}/interaction/${interaction.uid}` },
+    cookies: {
+      names: { session: sessionCookieName(deps.baseUrl, appId), ...shortCookies },
+      long: { ...cookie, path: '/' },
+      short: cookie,
+      keys: cookieSigner(deps.rootKeys, appId) as unknown as NonNullable<NonNullable<Configuration['cookies']>['keys']>,
+    },
+    features: {
+      devInteractions: { enabled: false },
+      userinfo: { enabled: true },
+      clientCredentials: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: hooks.mayIntrospect },
+      revocation: { enabled: true, allowedPolicy: hooks.mayRevoke },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: (ctx, form) => showSignOut(ctx, form, deps),
+        postLogoutSuccessSource: (ctx) => pages.signedOut(ctx, snapshot.app),
+      },
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      resourceIndicators: { enabled: false },
+    },
+    renderError(ctx, out, error) {
+      const expired = error instanceof errors.SessionNotFound;
+      const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
+      const uiLocales = ctx.oidc?.params?.ui_locales;
+      pages.problem(ctx, {
+        app: snapshot.app,
+        error: expired ? 'expired' : out.error,
+        status,
+        uiLocales: typeof uiLocales === 'string' ? uiLocales : undefined,
+      });
+    },
+    // Nothing is fetched on anyone's word in this release.
+    fetch: () => Promise.reject(new Error('outgoing requests are switched off')),
+  };
+}
+
+async function showSignOut(ctx: KoaContextWithOIDC, form: string, deps: ConfigurationDeps): Promise<void> {
+  const action = /action="([^"]+)"/.exec(form)?.[1] ?? '';
+  const xsrf = /name="xsrf" value="([^"]+)"/.exec(form)?.[1] ?? '';
+  const account = await accountFinder(deps.db, deps.appId)(ctx, ctx.oidc.session!.accountId!);
+  const claims = await account?.claims('userinfo', 'email', {}, []);
+  const email = claims?.['email'];
+  const uiLocales = ctx.oidc.params?.ui_locales;
+  deps.pages.signOut(ctx, {
+    app: deps.snapshot.app,
+    action,
+    xsrf,
+    userEmail: typeof email === 'string' ? email : undefined,
+    uiLocales: typeof uiLocales === 'string' ? uiLocales : undefined,
+  });
+}

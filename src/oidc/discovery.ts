@@ -1,0 +1,58 @@
+import type { Context } from 'koa';
+import type { AppRegistry } from '../apps/registry.ts';
+import { claimsByScope } from './account.ts';
+import { standardScopes } from './client-metadata.ts';
+import { protocolRoutes } from './issuers.ts';
+
+type Deps = { baseUrl: string; registry: AppRegistry };
+
+/** The shared issuer's metadata (OIDC Discovery §3, RFC 8414): fixed. What any app may use, never an app's names. */
+export async function sharedDiscovery(ctx: Context, { baseUrl }: Deps): Promise<void> {
+  if (!readOnly(ctx)) return;
+  const at = (path: string): string => baseUrl + path;
+  publish(ctx, {
+    issuer: baseUrl,
+    authorization_endpoint: at(protocolRoutes.authorization),
+    token_endpoint: at(protocolRoutes.token),
+    userinfo_endpoint: at(protocolRoutes.userinfo),
+    introspection_endpoint: at(protocolRoutes.introspection),
+    revocation_endpoint: at(protocolRoutes.revocation),
+    end_session_endpoint: at(protocolRoutes.end_session),
+    jwks_uri: at(protocolRoutes.jwks),
+    scopes_supported: standardScopes,
+    claims_supported: [...new Set([...Object.values(claimsByScope).flat(), 'sid', 'iss'])],
+    response_types_supported: ['code'],
+    response_modes_supported: ['query', 'fragment', 'form_post'],
+    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['RS256'],
+    code_challenge_methods_supported: ['S256'],
+    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+    authorization_response_iss_parameter_supported: true,
+    claims_parameter_supported: false,
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
+  });
+}
+
+/** Public halves of the shared issuer's keys (RFC 7517). */
+export async function sharedKeys(ctx: Context, { registry }: Deps): Promise<void> {
+  if (!readOnly(ctx)) return;
+  const keys = await registry.deploymentKeys();
+  publish(ctx, { keys: keys.map((key) => ({ ...key.publicJwk, kid: key.keyId, alg: key.algorithm, use: 'sig' })) });
+}
+
+function publish(ctx: Context, document: object): void {
+  ctx.set('access-control-allow-origin', '*');
+  ctx.set('cache-control', 'public, max-age=300');
+  ctx.type = 'json';
+  ctx.body = document;
+}
+
+function readOnly(ctx: Context): boolean {
+  if (ctx.method === 'GET' || ctx.method === 'HEAD') return true;
+  ctx.status = 405;
+  ctx.set('allow', 'GET, HEAD, OPTIONS');
+  ctx.body = { error: 'invalid_request', error_description: 'method not allowed' };
+  return false;
+}

@@ -1,0 +1,37 @@
+import type { Context } from 'koa';
+import type { AppSnapshot, Client } from '../apps/app.ts';
+
+/** A sign-in (or consent) in progress: an authorization request waiting for its person. */
+export type Interaction = {
+  appId: string;
+  uid: string;
+  /** At which issuer it began, and where it goes on. */
+  issuer: 'own' | 'shared';
+  snapshot: AppSnapshot;
+  client: Client;
+  prompt: { name: string; reasons: string[]; details: Record<string, unknown> };
+  /** Parameters of the authorization request: redirect_uri, scope, login_hint, ui_locales, acr_values … */
+  params: Readonly<Record<string, unknown>>;
+  /** The user of this browser's session at this app, if there is one. */
+  signedInUserId: string | undefined;
+  /** Internal name of that session. */
+  sessionUid: string | undefined;
+  expiresInSeconds: number;
+};
+
+export type SignedIn = { userId: string; amr: string[]; acr?: string | undefined; authTimeSeconds: number };
+
+export type Interactions = {
+  /** The interaction of this URL and of this browser's cookie. Problem `interaction.expired` otherwise. */
+  load(ctx: Context, appId: string, uid: string): Promise<Interaction>;
+  /** The same without asking for the cookie: for a link that was opened in another browser. Never sign in on its word. */
+  peek(appId: string, uid: string): Promise<Interaction | undefined>;
+  /** Whether this browser holds the interaction's cookie. Says nothing about the interaction being alive. */
+  isHere(ctx: Context, appId: string, uid: string): boolean;
+  /** Records the result and answers 303 to the authorization endpoint. Only after the result was spent in Postgres. */
+  finishLogin(ctx: Context, interaction: Interaction, signedIn: SignedIn): Promise<void>;
+  /** `scopes` undefined: everything that was asked for. */
+  finishConsent(ctx: Context, interaction: Interaction): Promise<void>;
+  /** Sends the person back to the app with an OAuth error (`access_denied`). */
+  abort(ctx: Context, interaction: Interaction): Promise<void>;
+};

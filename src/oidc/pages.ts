@@ -1,0 +1,56 @@
+import type { Context } from 'koa';
+import type { App } from '../apps/app.ts';
+import type { HttpDeps } from '../http/http-deps.ts';
+import { t } from '../http/messages.ts';
+import { localeOf, showPage } from '../http/page.ts';
+import { stateOf } from '../http/request-state.ts';
+import { pageAppOf } from './page-app.ts';
+
+/** Our context or the protocol library's: both hold the request the state belongs to. */
+export type PageContext = { req: Context['req']; status: number };
+
+export type ProtocolPages = {
+  /** A page about an OAuth error that can not be sent to the app. Shows nothing the request said. */
+  problem(ctx: PageContext, about: { app: App | undefined; error: string; status: number; uiLocales?: string | undefined }): void;
+  unavailable(ctx: PageContext, app: App | undefined): void;
+  signOut(ctx: PageContext, model: { app: App; action: string; xsrf: string; userEmail: string | undefined; uiLocales?: string | undefined }): void;
+  signedOut(ctx: PageContext, app: App | undefined): void;
+  signOutList(ctx: PageContext, apps: { app_id: string; name: string; action: string }[]): void;
+};
+
+/** Pages that answer protocol endpoints: the library, not our router, runs these requests. */
+export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
+  const show = (ctx: PageContext, app: App | undefined, name: string, model: object): void => {
+    const state = stateOf(ctx);
+    state.app = app && pageAppOf(app);
+    state.csrfScope = undefined;
+    showPage(ctx as Context, deps, name, model);
+  };
+  return {
+    problem(ctx, { app, error, status, uiLocales }) {
+      const state = stateOf(ctx);
+      state.uiLocales = uiLocales ?? state.uiLocales;
+      ctx.status = status;
+      if (error === 'expired') return show(ctx, app, 'error/expired', { start_url: null });
+      const locale = localeOf(ctx as Context);
+      const words = status >= 500 ? 'error.server' : 'error.request';
+      show(ctx, app, 'error/problem', { status, title: t(locale, `${words}.title`), message: t(locale, `${words}.body`), request_id: state.requestId, start_url: null });
+    },
+    unavailable(ctx, app) {
+      ctx.status = 503;
+      show(ctx, app, 'error/unavailable', { retry_after: 2 });
+    },
+    signOut(ctx, { app, action, xsrf, userEmail, uiLocales }) {
+      stateOf(ctx).uiLocales = uiLocales;
+      show(ctx, app, 'session/sign-out', { app_id: app.appId, action, xsrf, csrf: null, user_email: userEmail ?? null });
+    },
+    signedOut(ctx, app) {
+      ctx.status = 200;
+      show(ctx, app, 'session/signed-out', { return_url: null });
+    },
+    signOutList(ctx, apps) {
+      ctx.status = 200;
+      show(ctx, undefined, 'session/sign-out-list', { apps });
+    },
+  };
+}

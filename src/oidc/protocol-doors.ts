@@ -1,0 +1,168 @@
+import type { Context, Middleware } from 'koa';
+import type { AppRegistry } from '../apps/registry.ts';
+import { isAppId } from '../apps/registry.ts';
+import { rawBody } from '../http/bodies.ts';
+import { answerWith } from '../http/errors.ts';
+import type { HttpDeps } from '../http/http-deps.ts';
+import { rememberState, stateOf } from '../http/request-state.ts';
+import { unsupportedMediaType } from '../http/refusals.ts';
+import { Problem } from '../kernel/problem.ts';
+import { jwtAlias } from './adapters/access-token-adapter.ts';
+import { appsOfSessionCookies, narrowCookies, sessionCookieName } from './cookies.ts';
+import { sharedDiscovery, sharedKeys } from './discovery.ts';
+import { findApp, type FoundApp } from './find-app.ts';
+import { type IssuerKind, issuerUrl, protocolRoutes } from './issuers.ts';
+import { narrowedRequest } from './narrowed-request.ts';
+import type { ProtocolPages } from './pages.ts';
+import { offlineAccessQuery } from './offline-access.ts';
+import type { ProviderSource } from './provider-cache.ts';
+
+export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
+  baseUrl: string;
+  registry: AppRegistry;
+  providers: ProviderSource;
+  pages: ProtocolPages;
+};
+
+const FRONT_CHANNEL = /^\/(authorize|logout)(\/|$)/;
+const DISCOVERY = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
+const ROUTES = new Set<string>([...Object.values(protocolRoutes), ...DISCOVERY, '/logout/confirm', '/logout/success']);
+const isProtocolPath = (path: string): boolean => ROUTES.has(path) || /^\/authorize\/[A-Za-z0-9_-]+$/.test(path);
+
+/** All endpoints of the standards, at both issuers: finds the app, then hands its provider a request of its own. */
+export function protocolDoors(deps: DoorsDeps): Middleware {
+  return async (ctx, next) => {
+    const door = doorOf(ctx.path);
+    if (!door) return next();
+    stateOf(ctx).route = door.appId === undefined ? door.path.replace(/^\/authorize\/.+/, '/authorize/:uid') : `/auth/:app_id${door.path.replace(/^\/authorize\/.+/, '/authorize/:uid')}`;
+    if (ctx.method === 'OPTIONS') return preflight(ctx);
+    try {
+      if (door.appId !== undefined) await serve(ctx, deps, { ...door, issuer: 'own', found: { appId: door.appId } });
+      else if (DISCOVERY.includes(door.path)) await sharedDiscovery(ctx, deps);
+      else if (door.path === protocolRoutes.jwks) await sharedKeys(ctx, deps);
+      else await serveShared(ctx, deps, door.path);
+    } catch (error) {
+      refuseRequest(ctx, deps, door.path, error);
+    }
+  };
+}
+
+/** `/auth/{app_id}/token` → own issuer; `/token` → shared issuer; RFC 8414 §3 puts the well-known part first. */
+function doorOf(path: string): { appId: string | undefined; path: string } | undefined {
+  if (isProtocolPath(path)) return { appId: undefined, path };
+  const inserted = /^(\/\.well-known\/(?:openid-configuration|oauth-authorization-server))\/auth\/([^/]+)$/.exec(path);
+  if (inserted) return { path: inserted[1]!, appId: inserted[2]! };
+  const own = /^\/auth\/([^/]+)(\/.*)$/.exec(path);
+  return own && isProtocolPath(own[2]!) ? { appId: own[1]!, path: own[2]! } : undefined;
+}
+
+async function serveShared(ctx: Context, deps: DoorsDeps, path: string): Promise<void> {
+  const query = new URLSearchParams(ctx.querystring);
+  const body = await formText(ctx);
+  const found = await findApp(
+    { path, query, form: body === undefined ? undefined : new URLSearchParams(body), authorization: ctx.get('authorization') || undefined, cookies: ctx.get('cookie') || undefined },
+    deps.registry,
+  );
+  const nobodyNamed = !query.has('id_token_hint') && !query.has('client_id');
+  if (!found && path === protocolRoutes.end_session && ctx.method === 'GET' && nobodyNamed) return listSignedIn(ctx, deps);
+  await serve(ctx, deps, { path, issuer: 'shared', found });
+}
+
+type Visit = { path: string; issuer: IssuerKind; found: FoundApp };
+
+async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void> {
+  const body = await formText(ctx);
+  if (visit.found === 'mixed') return refuseUnfound(ctx, deps, visit.path, 'invalid_request');
+  const source = visit.found && isAppId(visit.found.appId) ? await deps.providers.find(visit.found.appId, visit.issuer) : undefined;
+  if (!source || !visit.found) return refuseUnfound(ctx, deps, visit.path, undefined, visit.issuer);
+  const { appId } = visit.found;
+  const request = narrowedRequest({
+    original: ctx.req,
+    issuerUrl: issuerUrl(deps.baseUrl, appId, visit.issuer),
+    path: visit.path + offlineAccessQuery(visit.path, ctx.querystring, source.snapshot),
+    cookies: narrowCookies(ctx.get('cookie') || undefined, {
+      session: sessionCookieName(deps.baseUrl, appId),
+      appId,
+      uid: /^\/authorize\/(.+)$/.exec(visit.path)?.[1],
+    }),
+    body: body === undefined ? undefined : withAliasedToken(visit.path, body),
+  });
+  rememberState({ req: request, state: ctx.state } as Context);
+  ctx.respond = false;
+  // The default of the outer server; the provider sets its own.
+  ctx.res.statusCode = 404;
+  await source.provider.callback()(request, ctx.res);
+}
+
+/** The urlencoded body of a POST; undefined without one. Oversized and foreign bodies never reach the library. */
+async function formText(ctx: Context): Promise<string | undefined> {
+  if (ctx.method !== 'POST') return undefined;
+  const hasBody = Number(ctx.get('content-length')) > 0 || ctx.get('transfer-encoding') !== '';
+  if (!hasBody) return undefined;
+  if (!ctx.request.is('application/x-www-form-urlencoded')) throw unsupportedMediaType('application/x-www-form-urlencoded');
+  return rawBody(ctx);
+}
+
+/** JWT access tokens at introspection and revocation, see access-token-adapter.ts. */
+function withAliasedToken(path: string, body: string): string {
+  if (path !== protocolRoutes.introspection && path !== protocolRoutes.revocation) return body;
+  const form = new URLSearchParams(body);
+  const tokens = form.getAll('token');
+  if (tokens.length !== 1 || tokens[0]!.split('.').length !== 3) return body;
+  form.set('token', jwtAlias + tokens[0]!);
+  return form.toString();
+}
+
+/** RFC 6749 §5.2, RFC 6750 §3.1, or a plain page: the same for unknown, disabled and absent apps. */
+function refuseUnfound(ctx: Context, deps: DoorsDeps, path: string, error: string | undefined, issuer: IssuerKind = 'shared'): void {
+  if (FRONT_CHANNEL.test(path) || (issuer === 'own' && ctx.method === 'GET' && path !== protocolRoutes.userinfo)) {
+    const status = issuer === 'own' ? 404 : 400;
+    if (status === 404) return answerWith(ctx, deps, new Problem({ code: 'request.not_found', kind: 'not_found', message: 'There is nothing here.' }));
+    return deps.pages.problem(ctx, { app: undefined, error: 'invalid_request', status });
+  }
+  ctx.set('cache-control', 'no-store');
+  if (error === 'invalid_request') {
+    ctx.status = 400;
+    ctx.body = { error, error_description: 'the request names more than one client' };
+  } else if (path === protocolRoutes.userinfo) {
+    ctx.status = 401;
+    ctx.set('www-authenticate', 'Bearer error="invalid_token"');
+    ctx.body = { error: 'invalid_token', error_description: 'invalid token provided' };
+  } else {
+    ctx.status = 401;
+    if (ctx.get('authorization')) ctx.set('www-authenticate', 'Basic realm="oauth"');
+    ctx.body = { error: 'invalid_client', error_description: 'client authentication failed' };
+  }
+}
+
+/** What is refused before the library sees it: pages for people, OAuth errors for clients. */
+function refuseRequest(ctx: Context, deps: DoorsDeps, path: string, error: unknown): void {
+  if (!(error instanceof Problem) || FRONT_CHANNEL.test(path)) return answerWith(ctx, deps, error);
+  ctx.respond = true;
+  ctx.status = error.status;
+  ctx.set('cache-control', 'no-store');
+  if (error.retryAfterSeconds !== undefined) ctx.set('retry-after', String(error.retryAfterSeconds));
+  const away = error.kind === 'unavailable';
+  if (away) deps.log.warn({ err: error.cause, request_id: stateOf(ctx).requestId }, 'a store is away');
+  ctx.body = { error: away ? 'temporarily_unavailable' : 'invalid_request', error_description: error.message };
+}
+
+/** Any origin, without credentials: whether it is allowed is judged on the real request, where the client is known. */
+function preflight(ctx: Context): void {
+  ctx.status = 204;
+  ctx.set('access-control-allow-origin', ctx.get('origin') || '*');
+  ctx.set('access-control-allow-methods', 'GET, POST');
+  ctx.set('access-control-allow-headers', ctx.get('access-control-request-headers') || 'authorization, content-type');
+  ctx.set('access-control-max-age', '3600');
+  ctx.vary('origin');
+}
+
+/** Nobody said which app: the ones this browser holds session cookies of, each with its own sign-out. */
+async function listSignedIn(ctx: Context, deps: DoorsDeps): Promise<void> {
+  const apps = [];
+  for (const appId of appsOfSessionCookies(ctx.get('cookie'), deps.baseUrl).filter(isAppId).slice(0, 50)) {
+    const snapshot = await deps.registry.snapshot(appId);
+    if (snapshot) apps.push({ app_id: appId, name: snapshot.app.name, action: `${issuerUrl(deps.baseUrl, appId, 'own')}${protocolRoutes.end_session}` });
+  }
+  deps.pages.signOutList(ctx, apps);
+}

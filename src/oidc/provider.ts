@@ -1,0 +1,112 @@
+import type { EventEmitter } from 'node:events';
+import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { digestOf, sameSecret } from '../kernel/secret.ts';
+import { Problem } from '../kernel/problem.ts';
+import { type ConfigurationDeps, providerConfiguration } from './configuration.ts';
+import { widenSetCookies } from './cookies.ts';
+import { refuse } from './refusal.ts';
+import { stateOf } from '../http/request-state.ts';
+import { inUnitOfWork, UnitOfWork } from './unit-of-work.ts';
+
+export type ProviderDeps = ConfigurationDeps & {
+  log: { error(fields: object, message: string): void; warn(fields: object, message: string): void };
+  count: { tokenIssued(grantType: string): void };
+};
+
+const OPEN_TO_EVERY_ORIGIN = new Set(['discovery', 'jwks']);
+
+/** One app at one issuer. Knows no other app, no other issuer's codes and tokens, and reads no other app's cookies. */
+export function createProvider(deps: ProviderDeps): Provider {
+  const provider = new Provider(deps.issuerUrl, providerConfiguration(deps));
+  // Scheme and host come from the request we made from configuration, never from the client's (see narrowed-request.ts).
+  provider.proxy = true;
+  provider.silent = true;
+  const failures = new WeakMap<object, unknown>();
+  provider.on('server_error', (ctx, error) => {
+    failures.set(ctx.req, error);
+  });
+  (provider as EventEmitter).on('error', (error: unknown) => deps.log.error({ err: error, app_id: deps.appId }, 'response failed'));
+  provider.on('grant.success', (ctx) => deps.count.tokenIssued(String(ctx.oidc.params?.['grant_type'])));
+
+  Object.assign(provider.Client.prototype, {
+    /** Every live secret is compared; digests of 256 random bits need no slow hash. */
+    compareClientSecret(this: { clientId: string }, presented: string): boolean {
+      const digest = digestOf(presented);
+      const live = deps.snapshot.clients.get(this.clientId)?.secrets.filter((secret) => !secret.expiresAt || secret.expiresAt.getTime() > Date.now()) ?? [];
+      let matches = false;
+      for (const secret of live) matches = sameSecret(secret.digest, digest) || matches;
+      return matches;
+    },
+  });
+
+  provider.use(async (ctx: KoaContextWithOIDC, next: () => Promise<void>) => {
+    const unit = new UnitOfWork(deps.appId);
+    try {
+      await inUnitOfWork(unit, next);
+      const failure = failures.get(ctx.req);
+      if (failure !== undefined) return answerFailure(deps, ctx, failure);
+      // Also on 4xx: what reuse revoked stays revoked.
+      const refusal = await unit.commit(deps.db);
+      if (refusal) refuse(ctx, refusal, deps);
+    } catch (error) {
+      answerFailure(deps, ctx, error);
+    } finally {
+      finish(ctx, deps.appId);
+    }
+  });
+  return provider;
+}
+
+/** The answer the library prepared is thrown away: its cookies and tokens were never committed. */
+function answerFailure(deps: ProviderDeps, ctx: KoaContextWithOIDC, error: unknown): void {
+  for (const name of ['set-cookie', 'location', 'www-authenticate']) ctx.remove(name);
+  const away = error instanceof Problem && error.kind === 'unavailable';
+  const fields = { err: error, app_id: deps.appId, request_id: stateOf(ctx).requestId };
+  if (away) deps.log.warn(fields, 'a store is away');
+  else deps.log.error(fields, 'request failed');
+  if (away) ctx.set('retry-after', '2');
+  ctx.status = away ? 503 : 500;
+  if (ctx.accepts('json', 'html') === 'html') {
+    if (away) deps.pages.unavailable(ctx, deps.snapshot.app);
+    else deps.pages.problem(ctx, { app: deps.snapshot.app, error: 'server_error', status: 500 });
+    return;
+  }
+  ctx.type = 'json';
+  ctx.body = away
+    ? { error: 'temporarily_unavailable', error_description: 'the service is temporarily unavailable, please try again' }
+    : { error: 'server_error', error_description: 'something went wrong on our side' };
+}
+
+function finish(ctx: KoaContextWithOIDC, appId: string): void {
+  allowFormPost(ctx);
+  nameAppInConfirmForm(ctx, appId);
+  const cookies = ctx.response.get('set-cookie') as unknown as string | string[] | undefined;
+  if (cookies?.length) ctx.set('set-cookie', widenSetCookies(([] as string[]).concat(cookies), appId));
+  // The library reflects any origin until it knows the client, and keeps that on errors (checklist #30).
+  const route = ctx.oidc?.route;
+  if (route !== undefined && OPEN_TO_EVERY_ORIGIN.has(route)) return;
+  const origin = ctx.get('origin');
+  const allowed = ctx.oidc?.client && origin && ctx.response.get('access-control-allow-origin') === origin;
+  if (!allowed) {
+    ctx.remove('access-control-allow-origin');
+    ctx.remove('access-control-expose-headers');
+  }
+}
+
+/** The page of `response_mode=form_post` sends itself to the app, at a redirect URI the library has checked. */
+function allowFormPost(ctx: KoaContextWithOIDC): void {
+  const redirectUri = ctx.oidc?.params?.['redirect_uri'];
+  if (!ctx.response.is('html') || !ctx.oidc.redirectUriCheckPerformed || typeof redirectUri !== 'string') return;
+  // The library has added the digest of its script to the policy, so the policy is amended, not written anew.
+  const policy = ctx.response.get('content-security-policy');
+  const { protocol, origin } = new URL(redirectUri);
+  const source = /^https?:$/.test(protocol) ? origin : protocol;
+  ctx.set('content-security-policy', policy.replace("form-action 'self'", `form-action 'self' ${source}`));
+}
+
+/** The library's self-submitting sign-out form says which app it means, as our own page does (design §2.2). */
+function nameAppInConfirmForm(ctx: KoaContextWithOIDC, appId: string): void {
+  if (typeof ctx.body === 'string' && /<form method="post" action="[^"]*\/logout\/confirm">/.test(ctx.body)) {
+    ctx.body = ctx.body.replace('<noscript>', `<input type="hidden" name="app_id" value="${appId}"/><noscript>`);
+  }
+}

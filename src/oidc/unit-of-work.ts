@@ -1,0 +1,58 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Database, Transaction } from '../storage/database.ts';
+
+/** An OAuth error that the end of a request decided on: something was spent by another request, or ended meanwhile. */
+export type Refusal = { error: string; description: string };
+
+export type Write = (tx: Transaction) => Promise<Refusal | undefined | void>;
+
+/**
+ * What one request wants to change. The library computes its whole answer first; the durable writes then run in
+ * order in one transaction before the answer is sent, so that no connection is held while a key signs. The guards
+ * among them (a code spent, a token rotated, a session still alive) are compare-and-set statements: when one loses,
+ * the writes behind it are left out, what came before is committed, and the answer becomes that refusal.
+ */
+export class UnitOfWork {
+  readonly appId: string;
+  /** What was read or written in this request, by kind and id. */
+  readonly memo = new Map<string, unknown>();
+  readonly #writes: Write[] = [];
+
+  constructor(appId: string) {
+    this.appId = appId;
+  }
+
+  add(write: Write): void {
+    this.#writes.push(write);
+  }
+
+  get isEmpty(): boolean {
+    return this.#writes.length === 0;
+  }
+
+  /** Runs the writes in one transaction. The answer is what to tell the client instead, if a guard lost. */
+  async commit(db: Database): Promise<Refusal | undefined> {
+    if (this.isEmpty) return undefined;
+    const writes = this.#writes.splice(0);
+    return db.transaction(this.appId, async (tx) => {
+      for (const write of writes) {
+        const refusal = await write(tx);
+        if (refusal) return refusal;
+      }
+      return undefined;
+    });
+  }
+}
+
+const current = new AsyncLocalStorage<UnitOfWork>();
+
+/** The unit of the request being served. Adapters only ever run inside one. */
+export function unitOfWork(): UnitOfWork {
+  const unit = current.getStore();
+  if (!unit) throw new Error('protocol state was touched outside a unit of work');
+  return unit;
+}
+
+export function inUnitOfWork<T>(unit: UnitOfWork, work: () => Promise<T>): Promise<T> {
+  return current.run(unit, work);
+}
