@@ -1,0 +1,33 @@
+import { audit } from '../../events/audit.ts';
+import type { Interaction } from '../../oidc/interaction.ts';
+import { authorOf } from '../author.ts';
+import { spendResult } from '../complete.ts';
+import { alreadyFinished } from '../errors.ts';
+import type { Step } from '../step.ts';
+
+/** Records what the person decided, once, and leads back to the app. */
+export async function decideConsent(step: Step, decision: 'allow' | 'deny'): Promise<void> {
+  const { ctx, deps, appId, interaction } = step;
+  const { signedInUserId: userId } = interaction;
+  if (userId === undefined) throw alreadyFinished();
+  await deps.db.transaction(appId, async (tx) => {
+    await spendResult(tx, interaction);
+    await audit(tx, {
+      ...authorOf(ctx),
+      appId,
+      type: decision === 'allow' ? 'consent.given' : 'consent.denied',
+      actor: { type: 'user', id: userId },
+      userId,
+      clientId: interaction.client.clientId,
+      result: 'success',
+      details: { scopes: scopesAskedFor(interaction) },
+    });
+  });
+  if (decision === 'allow') await deps.interactions.finishConsent(ctx, interaction);
+  else await deps.interactions.abort(ctx, interaction);
+}
+
+export function scopesAskedFor(interaction: Interaction): string[] {
+  const { scope } = interaction.params;
+  return typeof scope === 'string' ? [...new Set(scope.split(' ').filter(Boolean))] : [];
+}

@@ -1,0 +1,36 @@
+import type Router from '@koa/router';
+import { scopeWords } from '../../http/messages.ts';
+import { localeOf } from '../../http/page.ts';
+import { scoped } from '../../storage/database.ts';
+import { userById } from '../../users/store.ts';
+import type { SignInDeps } from '../deps.ts';
+import { show } from '../page.ts';
+import { interactionPath, onStep, type Step } from '../step.ts';
+import { decideConsent, scopesAskedFor } from './decide.ts';
+
+// POST …/consent {decision: allow|deny} → back to the app; the page itself is the interaction's GET
+export function mountConsent(router: Router, deps: SignInDeps): void {
+  router.post('/auth/:app_id/interaction/:uid/consent', onStep(deps, 'consent', decide));
+}
+
+async function decide(step: Step): Promise<void> {
+  const { decision } = step.form;
+  // Anything but one of the two buttons decides nothing.
+  if (decision !== 'allow' && decision !== 'deny') return showConsent(step);
+  await decideConsent(step, decision);
+}
+
+/** What the client asks for, in words. */
+export async function showConsent(step: Step): Promise<void> {
+  const { ctx, deps, appId, interaction, snapshot } = step;
+  const { signedInUserId } = interaction;
+  const user = signedInUserId === undefined ? undefined : await userById(scoped(deps.db, appId), appId, signedInUserId);
+  show(step, 'consent/consent', {
+    action: `${interactionPath(step)}/consent`,
+    client_name: interaction.client.name,
+    user_email: user?.email ?? '',
+    scopes: scopeWords(localeOf(ctx), scopesAskedFor(interaction)),
+    privacy_url: snapshot.app.settings.privacy_url,
+    terms_url: snapshot.app.settings.terms_url,
+  });
+}

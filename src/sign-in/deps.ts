@@ -1,0 +1,26 @@
+import type { AppRegistry } from '../apps/registry.ts';
+import type { Config } from '../config/config.ts';
+import type { MailDeps } from '../delivery/mail.ts';
+import type { HttpDeps } from '../http/http-deps.ts';
+import type { RootKeys } from '../kernel/secret.ts';
+import type { Interactions } from '../oidc/interaction.ts';
+import type { Database } from '../storage/database.ts';
+import type { EphemeralStore } from '../storage/ephemeral.ts';
+import type { Access } from '../users/access.ts';
+import type { NetworkLimits } from './lockout/network.ts';
+import type { PasswordHasher } from './methods/password/hash.ts';
+
+/** What the pages of sign-in stand on; given by the composition root. */
+export type SignInDeps = Pick<HttpDeps, 'views'> & {
+  /** Links are built from `baseUrl` and nothing else. */
+  config: Pick<Config, 'baseUrl' | 'isHttps'>;
+  db: Database;
+  ephemeral: EphemeralStore;
+  interactions: Interactions;
+  registry: Pick<AppRegistry, 'snapshot'>;
+  access: Pick<Access, 'endUserAccess'>;
+  hasher: PasswordHasher;
+  mail: MailDeps;
+  rootKeys: RootKeys;
+  networkLimits?: NetworkLimits | undefined;
+};

@@ -1,0 +1,3 @@
+/** The ways to sign in, one line each. */
+export { magicLink } from './methods/magic-link/method.ts';
+export { password } from './methods/password/method.ts';

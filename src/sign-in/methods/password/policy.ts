@@ -1,0 +1,54 @@
+import { foldPassword } from './hash.ts';
+
+export const MAX_LENGTH = 128;
+
+/** A refused password, as the key of its sentence in the catalogue. */
+export type PasswordFault = { key: string; values: Record<string, number> };
+
+export type PasswordContext = { minLength: number; email: string; appName: string };
+
+/** What people take when asked for a long password; whatever is built of these and little else is refused. */
+const COMMON = [
+  'password', 'passwort', 'passphrase', 'contraseña', 'motdepasse', 'correcthorsebatterystaple', 'trustno',
+  'qwertyuiop', 'qwerty', 'qwertz', 'azerty', 'asdfghjkl', 'asdf', 'zxcvbnm', 'yxcvbnm', 'abcdefghijklmnopqrstuvwxyz',
+  'abcdefgh', 'abcdef', 'abc', 'letmein', 'welcome', 'iloveyou', 'monkey', 'dragon', 'football', 'baseball', 'sunshine',
+  'princess', 'master', 'admin', 'administrator', 'login', 'shadow', 'superman', 'batman', 'michael', 'changeme',
+  'default', 'secret', 'guest', 'root', 'user', 'test', 'spring', 'summer', 'autumn', 'winter', 'hello', 'starwars',
+].sort((a, b) => b.length - a.length);
+
+const LEET: Record<string, string> = { '0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '7': 't', '@': 'a', $: 's', '!': 'i' };
+
+/** What is wrong with a new password, if anything. No composition rules (NIST SP 800-63B-4 §3.1.1.2). */
+export function faultOfPassword(input: string, context: PasswordContext): PasswordFault | undefined {
+  const password = foldPassword(input);
+  const length = [...password].length;
+  if (length < context.minLength) return { key: 'problem.password_short', values: { min: context.minLength } };
+  if (isTooLong(input)) return { key: 'problem.password_long', values: { max: MAX_LENGTH } };
+  return isGuessable(password, context) ? { key: 'problem.password_common', values: {} } : undefined;
+}
+
+/** Checked before anything is hashed. The unfolded length counts too: folding is work. */
+export function isTooLong(input: string): boolean {
+  return input.length > 4 * MAX_LENGTH || [...foldPassword(input)].length > MAX_LENGTH;
+}
+
+function isGuessable(password: string, context: PasswordContext): boolean {
+  const lower = password.toLowerCase();
+  const [local = ''] = context.email.toLowerCase().split('@');
+  const own = [local, context.appName.toLowerCase(), 'latchkey'].filter((word) => word.length >= 4);
+  if (own.some((word) => lower.includes(word) || squeezed(lower).includes(squeezed(word)))) return true;
+  // `abcabcabcabcabc`, `111111111111111`: the first part says it all.
+  if (/^(.{1,5}?)\1+.{0,4}$/su.test(lower)) return true;
+  if (DIGITS.includes(lower) || [...DIGITS].reverse().join('').includes(lower)) return true;
+  return [lower, [...lower].map((letter) => LEET[letter] ?? letter).join('')].some(isMostlyCommonWords);
+}
+
+const DIGITS = '0123456789'.repeat(13);
+
+const squeezed = (text: string): string => text.replace(/[\s._-]+/g, '');
+
+function isMostlyCommonWords(text: string): boolean {
+  let rest = text;
+  for (const word of COMMON) rest = rest.replaceAll(word, '');
+  return rest !== text && rest.replace(/[^\p{L}]+/gu, '').length < 4;
+}

@@ -1,0 +1,62 @@
+import type Router from '@koa/router';
+import { Problem } from '../../../kernel/problem.ts';
+import { normalizeEmail } from '../../../users/email.ts';
+import { rehashPassword } from '../../../users/passwords/store.ts';
+import { userById } from '../../../users/store.ts';
+import { completeSignIn } from '../../complete.ts';
+import type { SignInDeps } from '../../deps.ts';
+import { deviceOf } from '../../device-cookie.ts';
+import { nothingHere } from '../../errors.ts';
+import { throttleNetwork } from '../../lockout/network.ts';
+import { showSignIn } from '../../offer.ts';
+import { goTo } from '../../page.ts';
+import { refuseSignIn } from '../../refuse.ts';
+import { interactionPath, type LinkRequest, onStep, type Step } from '../../step.ts';
+import { isTooLong } from './policy.ts';
+import { verifyPassword } from './verify.ts';
+
+// POST …/password {email, password} → signs in, or the sign-in page with one sentence for everything that is wrong
+// GET  …/password                   → the sign-in page (a reload after a wrong password)
+export function mountPassword(router: Router, deps: SignInDeps): void {
+  const at = '/auth/:app_id/interaction/:uid/password';
+  router.post(at, onStep(deps, 'login', signIn));
+  router.get(at, onStep(deps, 'login', (step) => goTo(step.ctx, interactionPath(step))));
+}
+
+async function signIn(step: Step): Promise<void> {
+  requirePasswords(step);
+  const { ctx, deps, appId, form } = step;
+  const typed = (form.email ?? '').slice(0, 254);
+  const email = normalizeEmail(form.email);
+  if (email === undefined) return showSignIn(step, { key: 'problem.email', email: typed });
+  const refuse = () => showSignIn(step, { key: 'problem.credentials', email: typed });
+  // Nothing is looked up and nothing is hashed for these, whoever they are typed for.
+  if (!form.password || isTooLong(form.password)) return refuse();
+  await throttleNetwork(deps, ctx, { appId, what: 'secrets' });
+  const result = await verifyPassword(deps, { appId, email, password: form.password, device: deviceOf(ctx, deps.config, appId) });
+  if (!result.ok) {
+    await refuseSignIn(step, { method: 'password', reason: result.reason, userId: result.userId });
+    return refuse();
+  }
+  const { userId, attempt, renewed } = result;
+  try {
+    await completeSignIn(step, {
+      method: 'password',
+      amr: ['pwd'],
+      identifier: email,
+      attempt,
+      async who(tx) {
+        if (renewed) await rehashPassword(tx, { appId, userId, ...renewed });
+        return userById(tx, appId, userId);
+      },
+    });
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'sign_in.refused') return refuse();
+    throw error;
+  }
+}
+
+/** Problem not_found where the app has passwords switched off. */
+export function requirePasswords({ snapshot }: Pick<LinkRequest, 'snapshot'>): void {
+  if (!snapshot.app.settings.methods.password) throw nothingHere();
+}

@@ -1,0 +1,34 @@
+import { scoped } from '../../../storage/database.ts';
+import { passwordHashOf } from '../../../users/passwords/store.ts';
+import { userByEmail } from '../../../users/store.ts';
+import type { SignInDeps } from '../../deps.ts';
+import type { Attempt } from '../../lockout/attempt.ts';
+import { reserveAttempt } from '../../lockout/reserve.ts';
+import { isWeaker } from './argon2.ts';
+
+export type Verified =
+  | { ok: true; userId: string; attempt: Attempt; renewed: { oldHash: string; hash: string } | undefined }
+  | { ok: false; reason: 'locked' | 'credentials'; userId: string | undefined };
+
+export type Claimed = { appId: string; email: string; password: string; device: string | undefined };
+
+/**
+ * Checks a password. The attempt is counted before the hash is computed, so parallel guesses get no more tries
+ * than serial ones. Unknown addresses cost the same statements and the same hash. `ok` signs nobody in.
+ * Problem `password.busy` before anything is counted when too many hashes are waiting.
+ */
+export async function verifyPassword(deps: Pick<SignInDeps, 'db' | 'hasher'>, claimed: Claimed): Promise<Verified> {
+  const { appId, email, password, device } = claimed;
+  const q = scoped(deps.db, appId);
+  return deps.hasher.inTurn(async ({ hash, verify }) => {
+    const user = await userByEmail(q, appId, email);
+    const userId = user?.userId;
+    const stored = await passwordHashOf(q, appId, userId ?? 'usr_nobody');
+    const attempt = await reserveAttempt(deps.db, { appId, identifier: email, userId, device });
+    if (!attempt.letThrough) return { ok: false, reason: 'locked', userId };
+    const matches = await verify(stored, password);
+    if (!matches || !user || user.disabledAt || stored === undefined) return { ok: false, reason: 'credentials', userId };
+    const renewed = isWeaker(stored) ? { oldHash: stored, hash: await hash(password) } : undefined;
+    return { ok: true, userId: user.userId, attempt, renewed };
+  });
+}

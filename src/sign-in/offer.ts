@@ -1,0 +1,47 @@
+import type { AppSettings } from '../apps/app.ts';
+import * as offered from './methods.ts';
+import type { Method } from './method.ts';
+import { sentence, show } from './page.ts';
+import { interactionPath, type Step } from './step.ts';
+
+export const methods: readonly Method[] = Object.values(offered);
+
+export type SignInFault = { key: string; values?: Record<string, number>; email?: string };
+
+/** The sign-in page with every method that the app offers; `fault` says what was wrong with the last try. */
+export function showSignIn(step: Step, fault?: SignInFault): void {
+  const { ctx, interaction, snapshot } = step;
+  const at = interactionPath(step);
+  show(
+    step,
+    'sign-in/sign-in',
+    {
+      ...nothingOffered,
+      ...everythingOffered(at, snapshot.app.settings),
+      email: fault?.email ?? hintOf(interaction.params.login_hint),
+      cancel_action: `${at}/cancel`,
+      client_name: interaction.client.name,
+      problem: fault ? sentence(ctx, fault.key, fault.values) : null,
+      notice: null,
+    },
+    fault ? 400 : 200,
+  );
+}
+
+const nothingOffered = {
+  action: null,
+  show_password: false,
+  show_magic_link: false,
+  magic_link_action: null,
+  sign_up_url: null,
+  forgot_url: null,
+};
+
+function everythingOffered(at: string, settings: AppSettings): Record<string, unknown> {
+  return Object.assign({}, ...methods.filter((method) => method.isOffered(settings)).map((method) => method.offer(at, settings)));
+}
+
+/** `login_hint` fills in the address (OIDC Core §3.1.2.1); anything else it may hold is left out. */
+function hintOf(hint: unknown): string {
+  return typeof hint === 'string' && hint.length <= 254 && /^[^\s@]+@[^\s@]+$/.test(hint) ? hint : '';
+}

@@ -1,0 +1,49 @@
+import Router from '@koa/router';
+import type { Context, Middleware, Next } from 'koa';
+import { Problem } from '../kernel/problem.ts';
+import { showPage } from '../http/page.ts';
+import { mountConsent, showConsent } from './consent/routes.ts';
+import type { SignInDeps } from './deps.ts';
+import { spendResult } from './complete.ts';
+import { alreadyFinished } from './errors.ts';
+import { mountInvitation } from './invitation/routes.ts';
+import { methods, showSignIn } from './offer.ts';
+import { onStep, type Step } from './step.ts';
+
+// GET  /auth/{app_id}/interaction/{uid}         → the page that is due: sign-in or consent
+// POST /auth/{app_id}/interaction/{uid}/cancel  → back to the app with access_denied
+// and what methods, consent and invitations add
+export function signInRoutes(deps: SignInDeps): Middleware {
+  const router = new Router({ sensitive: true });
+  router.use((ctx, next) => showDeadLinks(deps, ctx, next));
+  router.get('/auth/:app_id/interaction/:uid', onStep(deps, 'any', showDue));
+  router.post('/auth/:app_id/interaction/:uid/cancel', onStep(deps, 'any', cancel));
+  for (const method of methods) method.mount(router, deps);
+  mountConsent(router, deps);
+  mountInvitation(router, deps);
+  return router.routes() as unknown as Middleware;
+}
+
+async function showDue(step: Step): Promise<void> {
+  const { name } = step.interaction.prompt;
+  if (name === 'login') showSignIn(step);
+  else if (name === 'consent') await showConsent(step);
+  else throw alreadyFinished();
+}
+
+async function cancel(step: Step): Promise<void> {
+  const { ctx, deps, appId, interaction } = step;
+  await deps.db.transaction(appId, (tx) => spendResult(tx, interaction));
+  await deps.interactions.abort(ctx, interaction);
+}
+
+/** Problem `sign_in.link_dead` has a page of its own; every other one is rendered where all are. */
+async function showDeadLinks(deps: SignInDeps, ctx: Context, next: Next): Promise<void> {
+  try {
+    await next();
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'sign_in.link_dead') throw error;
+    ctx.status = error.status;
+    showPage(ctx, deps, 'sign-in/link-dead', { start_url: ctx.state.startUrl ?? null });
+  }
+}
