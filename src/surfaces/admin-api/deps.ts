@@ -1,0 +1,22 @@
+import type { AppsDeps } from '../../apps/change-app.ts';
+import type { HttpDeps } from '../../http/http-deps.ts';
+import type { Database } from '../../storage/database.ts';
+import type { EphemeralStore } from '../../storage/ephemeral.ts';
+import type { Access } from '../../users/access.ts';
+import type { CreateUserDeps } from '../../users/create-user.ts';
+
+/** What the Admin API stands on; given by the composition root. */
+export type AdminApiDeps = AppsDeps &
+  Pick<HttpDeps, 'views'> &
+  Pick<CreateUserDeps, 'hashPassword' | 'sendInvitation'> & {
+    db: Database;
+    ephemeral: EphemeralStore;
+    access: Pick<
+      Access,
+      'listSessions' | 'listGrants' | 'endSessionOfUser' | 'revokeGrantOfUser' | 'endUserAccess'
+    >;
+    /** The public address without a trailing slash. */
+    baseUrl: string;
+    /** undefined: every request is answered 401. */
+    adminApiKey: string | undefined;
+  };

@@ -1,0 +1,48 @@
+import type { z } from 'zod';
+import type { Author } from '../../events/author.ts';
+
+export type Scope =
+  | 'apps:read'
+  | 'apps:write'
+  | 'users:read'
+  | 'users:write'
+  | 'keys:read'
+  | 'keys:write'
+  | 'audit:read';
+
+export type Call<Params, Query, Body> = { params: Params; query: Query; body: Body; by: Author };
+
+type Schema<T> = z.ZodType<T>;
+
+/** One route, declared once: what is accepted, what is answered, and what happens. OpenAPI and validation both follow from it. */
+export type OperationSpec<Params, Query, Body> = {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Below /api/v1, as OpenAPI writes it: `/apps/{app_id}`. */
+  path: string;
+  /** `listUsers`: the name in generated clients. */
+  id: string;
+  tag: string;
+  summary: string;
+  /** What an operator's token must carry. */
+  scope: Scope;
+  /** A value that does not fit is answered 404: no such thing can exist. */
+  params?: Schema<Params>;
+  query?: Schema<Query>;
+  body?: Schema<Body>;
+  /** Without a schema: 204. */
+  response?: { status: 200 | 201; schema: z.ZodType };
+  /** Codes beyond those that every operation has. */
+  problems?: readonly number[];
+  /** A body for the documentation. */
+  example?: Record<string, unknown>;
+  handle(call: Call<Params, Query, Body>): Promise<unknown>;
+};
+
+export type Operation = OperationSpec<unknown, unknown, unknown>;
+
+/** Forgets the types of one operation, so that all of them go into one list. */
+export function operation<Params = unknown, Query = unknown, Body = undefined>(
+  spec: OperationSpec<Params, Query, Body>,
+): Operation {
+  return spec as unknown as Operation;
+}

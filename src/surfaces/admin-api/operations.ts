@@ -1,0 +1,22 @@
+import { appOperations } from './apps/routes.ts';
+import { auditEventOperations } from './audit-events/routes.ts';
+import { clientOperations } from './clients/routes.ts';
+import { secretOperations } from './clients/secret-routes.ts';
+import type { AdminApiDeps } from './deps.ts';
+import { keyOperations } from './keys/routes.ts';
+import type { Operation } from './operation.ts';
+import { accessOperations } from './users/access-routes.ts';
+import { userOperations } from './users/routes.ts';
+
+/** Every operation of the Admin API, in the order in which the documentation shows them. */
+export function adminOperations(deps: AdminApiDeps): readonly Operation[] {
+  return [
+    ...appOperations(deps),
+    ...clientOperations(deps),
+    ...secretOperations(deps),
+    ...keyOperations(deps),
+    ...userOperations(deps),
+    ...accessOperations(deps),
+    ...auditEventOperations(deps),
+  ];
+}

@@ -1,0 +1,37 @@
+import type { GrantRow } from '../../../users/grants/store.ts';
+import type { SessionRow } from '../../../users/sessions/store.ts';
+
+export function presentSession(session: SessionRow) {
+  return {
+    session_id: session.session_id,
+    user_agent: session.user_agent,
+    address: session.address,
+    amr: session.amr ?? [],
+    created_at: session.created_at.toISOString(),
+    last_active_at: session.last_active_at.toISOString(),
+    expires_at: session.expires_at.toISOString(),
+  };
+}
+
+export function presentGrant(grant: GrantRow) {
+  return {
+    grant_id: grant.grant_id,
+    client_id: grant.client_id,
+    client_name: grant.client_name,
+    scopes: scopesOf(grant.payload),
+    created_at: grant.created_at.toISOString(),
+    expires_at: grant.expires_at.toISOString(),
+  };
+}
+
+/** What the library keeps of a grant: `openid.scope` and a scope for each resource, each a list in one string. */
+function scopesOf(payload: GrantRow['payload']): string[] {
+  const { openid, resources } = payload as {
+    openid?: { scope?: string };
+    resources?: Record<string, string>;
+  };
+  const lists = [openid?.scope, ...Object.values(resources ?? {})];
+  return [
+    ...new Set(lists.flatMap((list) => (typeof list === 'string' ? list.split(' ').filter(Boolean) : []))),
+  ];
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { localeSchema, profileChangeSchema, profileSchema } from '../../../users/profile.ts';
+import { time } from '../apps/wire.ts';
+
+export const userWire = z.object({
+  user_id: z.string().meta({ description: '`sub` of the tokens.' }),
+  app_id: z.string(),
+  email: z.string(),
+  email_verified: z.boolean(),
+  phone: z.string().nullable(),
+  phone_verified: z.boolean(),
+  profile: profileSchema,
+  metadata: z.record(z.string(), z.unknown()),
+  locale: z.string().nullable(),
+  disabled: z.boolean(),
+  disabled_at: time.nullable(),
+  created_at: time,
+  updated_at: time,
+});
+
+const metadata = z.record(z.string().max(128), z.unknown());
+const password = z
+  .string()
+  .min(1)
+  .max(1024)
+  .meta({ description: 'At least as long as the app asks for; at most 256 characters.' });
+
+export const newUserSchema = z.strictObject({
+  email: z.string().max(320),
+  password: password.optional(),
+  email_verified: z.boolean().optional(),
+  phone: z.string().max(32).optional(),
+  profile: profileSchema.optional(),
+  metadata: metadata.optional(),
+  locale: localeSchema.optional(),
+  send_invitation: z.boolean().optional().meta({ description: 'Mails a link to set up the account.' }),
+});
+
+export const userChangeSchema = z.strictObject({
+  email: z.string().max(320).optional(),
+  email_verified: z.boolean().optional(),
+  phone: z.string().max(32).nullable().optional(),
+  password: password.optional(),
+  profile: profileChangeSchema.optional().meta({ description: 'Merged; null removes a claim.' }),
+  metadata: metadata.optional().meta({ description: 'Replaces what was there.' }),
+  locale: localeSchema.nullable().optional(),
+  disabled: z
+    .boolean()
+    .optional()
+    .meta({ description: 'true ends every session, refresh token and access token of the user.' }),
+});
+
+export const sessionWire = z.object({
+  session_id: z.string(),
+  user_agent: z.string().nullable(),
+  address: z.string().nullable(),
+  amr: z.array(z.string()),
+  created_at: time,
+  last_active_at: time,
+  expires_at: time,
+});
+
+export const grantWire = z.object({
+  grant_id: z.string(),
+  client_id: z.string(),
+  client_name: z.string(),
+  scopes: z.array(z.string()),
+  created_at: time,
+  expires_at: time,
+});
