@@ -1,0 +1,213 @@
+import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import Koa, { type Middleware } from 'koa';
+import { ERASE_APP } from './apps/delete-app.ts';
+import { eraseApp } from './apps/erase/erase-app.ts';
+import { type AppRegistry, createAppRegistry } from './apps/registry.ts';
+import { seedBuiltInApps } from './apps/seed.ts';
+import type { Config } from './config/config.ts';
+import { createInbox, type Inbox } from './delivery/inbox.ts';
+import { enqueueJob, type EnqueueDeps } from './delivery/jobs/enqueue.ts';
+import { MAIL, mailHandler } from './delivery/mail.ts';
+import type { MailTransport } from './delivery/message.ts';
+import { smtpTransport } from './delivery/smtp.ts';
+import { Worker } from './delivery/worker.ts';
+import { type Assets, createAssets } from './http/assets.ts';
+import type { HttpDeps } from './http/http-deps.ts';
+import { outerMiddleware } from './http/outer-middleware.ts';
+import { createViews } from './http/views.ts';
+import { deriveKey, macOf } from './kernel/secret.ts';
+import { createInteractions } from './oidc/interactions.ts';
+import { pageAppOf } from './oidc/page-app.ts';
+import { protocolPages } from './oidc/pages.ts';
+import { protocolDoors } from './oidc/protocol-doors.ts';
+import { createProviderCache } from './oidc/provider-cache.ts';
+import { openStores, type Stores } from './open-stores.ts';
+import { createPasswordHasher, type PasswordHasher } from './sign-in/methods/password/hash.ts';
+import { sendInvitation } from './sign-in/invitation/send.ts';
+import { signInRoutes } from './sign-in/routes.ts';
+import type { DatabaseOptions } from './storage/database.ts';
+import { sweepExpired } from './storage/operator-sweep.ts';
+import { createAdminApi } from './surfaces/admin-api/admin-api.ts';
+import { createPlayground } from './surfaces/dev/playground/create.ts';
+import { devRoutes } from './surfaces/dev/routes.ts';
+import { landingRoutes } from './surfaces/landing/routes.ts';
+import { operationsRoutes } from './surfaces/operations/routes.ts';
+import type { Logger } from './telemetry/log.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import { type Access, createAccess } from './users/access.ts';
+
+export type StartOptions = {
+  config: Config;
+  log: Logger;
+  version: string;
+  /** The folder that holds views/ and migrations/. */
+  root: string;
+  observe?: DatabaseOptions['observe'];
+};
+
+export type Latchkey = {
+  stores: Stores;
+  /** Stops taking requests, finishes those under way and the jobs in hand, then lets go of the stores. */
+  close(): Promise<void>;
+};
+
+const SWEEP_EVERY_MS = 60_000;
+const GRAVES_EVERY_MS = 1000;
+const DRAIN_LIMIT_MS = 25_000;
+
+/** The composition root: the only place that knows every part. Listening when it resolves. */
+export async function startLatchkey(options: StartOptions): Promise<Latchkey> {
+  const stores = await openStores({ ...options, migrationsDir: join(options.root, 'migrations') });
+  try {
+    return await run(options, stores);
+  } catch (error) {
+    await stores.close();
+    throw error;
+  }
+}
+
+type Parts = {
+  options: StartOptions;
+  stores: Stores;
+  http: HttpDeps;
+  assets: Assets;
+  registry: AppRegistry;
+  access: Access;
+  jobs: EnqueueDeps;
+  worker: Worker;
+  inbox: Inbox;
+  hasher: PasswordHasher;
+};
+
+async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
+  const parts = makeParts(options, stores, await createPasswordHasher());
+  const { config } = options;
+  const demoSecret = demoSecretOf(config);
+  await seedBuiltInApps(appsDeps(parts), { baseUrl: config.baseUrl, ...(demoSecret === undefined ? {} : { demo: { clientSecret: demoSecret } }) });
+
+  const state = { draining: false };
+  const koa = new Koa();
+  for (const middleware of [...outerMiddleware(parts.http), ...doors(parts, { demoSecret, isDraining: () => state.draining })]) koa.use(middleware);
+  koa.silent = true;
+  koa.on('error', (error: unknown) => options.log.error({ err: error }, 'an answer could not be sent'));
+
+  const server = createServer(koa.callback());
+  // Slow clients: headers within 15 s, the whole request within 30 s.
+  Object.assign(server, { headersTimeout: 15_000, requestTimeout: 30_000, keepAliveTimeout: 10_000, maxHeadersCount: 100 });
+  await listen(server, config);
+  const stopChores = startChores(parts);
+  return {
+    stores,
+    async close() {
+      state.draining = true;
+      await drain(server);
+      stopChores();
+      await parts.worker.stop();
+      await stores.close();
+    },
+  };
+}
+
+function makeParts(options: StartOptions, stores: Stores, hasher: PasswordHasher): Parts {
+  const { config, log } = options;
+  const rootKeys = config.encryptionKeys.reveal();
+  const { db, operatorDb } = stores;
+  const metrics = createMetrics({ processMetrics: true });
+  const registry = createAppRegistry({ db, operatorDb, rootKeys });
+  const assets = createAssets(join(options.root, 'views', 'assets'));
+  const views = createViews({ viewsDir: join(options.root, 'views'), assets });
+  const inbox = createInbox();
+  const transport: MailTransport = config.smtpUrl ? smtpTransport({ url: config.smtpUrl, mailFrom: config.mailFrom }) : inbox.transport;
+  const worker = new Worker({ operatorDb, rootKeys, log, metrics, onExpired: (kind) => kind === MAIL && metrics.mails.inc({ result: 'expired' }) });
+  const appOf = async (appId: string) => {
+    const snapshot = await registry.snapshot(appId);
+    return snapshot && pageAppOf(snapshot.app);
+  };
+  worker.register(MAIL, mailHandler({ views, transport, metrics, host: new URL(config.baseUrl).hostname, appOf }));
+  worker.register(ERASE_APP, (job) => eraseApp(operatorDb, job.appId));
+  const http: HttpDeps = { config, log, metrics, views, store: stores.ephemeral, csrfKey: deriveKey(rootKeys[0], 'csrf') };
+  return { options, stores, http, assets, registry, access: createAccess(db, stores.cache), jobs: { rootKeys, wake: worker.wake }, worker, inbox, hasher };
+}
+
+const appsDeps = ({ stores, jobs, registry }: Parts) => ({
+  operatorDb: stores.operatorDb,
+  rootKeys: jobs.rootKeys,
+  registry,
+  enqueueJob: async (tx: Parameters<typeof enqueueJob>[0], job: Parameters<typeof enqueueJob>[2]) => {
+    await enqueueJob(tx, jobs, job);
+  },
+});
+
+/** Everything that answers, in the order it is asked. */
+function doors(parts: Parts, at: { demoSecret: string | undefined; isDraining: () => boolean }): Middleware[] {
+  const { options, stores, http, assets, registry, access, jobs, inbox, hasher } = parts;
+  const { config, log, version } = options;
+  const { db, ephemeral, cache } = stores;
+  const { baseUrl } = config;
+  const { rootKeys } = jobs;
+  const pages = protocolPages(http);
+  const count = { tokenIssued: (grantType: string) => http.metrics.tokensIssued.inc({ grant_type: grantType }) };
+  const providers = createProviderCache({ baseUrl, db, ephemeral, cache, access, rootKeys, registry, pages, log, count });
+  const interactions = createInteractions({ baseUrl, db, ephemeral, registry, providers, rootKeys });
+  const signIn = { views: http.views, config, db, ephemeral, interactions, registry, access, hasher, mail: jobs, rootKeys };
+  const adminApi = createAdminApi({
+    ...appsDeps(parts),
+    views: http.views,
+    db,
+    ephemeral,
+    access,
+    baseUrl,
+    adminApiKey: config.adminApiKey?.reveal(),
+    hashPassword: (plain) => hasher.hash(plain),
+    sendInvitation: (tx, invitation) => sendInvitation(tx, signIn, invitation),
+  });
+  const health = { version, database: stores.checkDatabase, redis: stores.checkRedis, isDraining: at.isDraining };
+  return [
+    operationsRoutes({ config, health, metrics: http.metrics }),
+    assets.middleware,
+    protocolDoors({ views: http.views, log, baseUrl, registry, providers, pages }),
+    signInRoutes(signIn),
+    adminApi.middleware,
+    ...(at.demoSecret === undefined ? [] : [devRoutes({ ...http, inbox, playground: createPlayground({ baseUrl, appName: 'Demo', clientId: 'demo', clientSecret: at.demoSecret }) })]),
+    landingRoutes({ ...http, consoleUrl: null, docsUrl: '/api/docs' }),
+  ];
+}
+
+/** The demo app and its playground exist in development only; the secret is derived, so that both know it and nobody stores it. */
+function demoSecretOf(config: Config): string | undefined {
+  if (config.environment !== 'development' || !config.isLoopback) return undefined;
+  return macOf(deriveKey(config.encryptionKeys.reveal()[0], 'demo-client'), 'secret');
+}
+
+function startChores({ worker, stores, options }: Parts): () => void {
+  worker.start();
+  const quietly = (what: string, work: () => Promise<unknown>) => () => {
+    work().catch((error: unknown) => options.log.warn({ err: error }, what));
+  };
+  const timers = [
+    setInterval(quietly('expired rows could not be swept', () => sweepExpired(stores.operatorDb)), SWEEP_EVERY_MS),
+    setInterval(quietly('tombstones could not be delivered', () => stores.deliverGraves()), GRAVES_EVERY_MS),
+  ];
+  for (const timer of timers) timer.unref();
+  return () => timers.forEach(clearInterval);
+}
+
+function listen(server: Server, config: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.port, config.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Requests under way are finished; connections that only wait are closed at once. */
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeIdleConnections();
+  const limit = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
+  await closed;
+  clearTimeout(limit);
+}

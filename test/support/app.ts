@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type AddressInfo } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Latchkey, startLatchkey } from '../../src/app.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { DatabaseOptions } from '../../src/storage/database.ts';
+import { createLogger, silentLogger } from '../../src/telemetry/log.ts';
+import { Agent } from './agent.ts';
+import { createDatabase, dropDatabase, testRedisUrl } from './servers.ts';
+import './stores.ts';
+
+export type Driver = 'postgres' | 'redis';
+export const drivers: readonly Driver[] = ['postgres', 'redis'];
+
+export type Mail = { id: string; channel: string; to: string; subject: string; text: string; html: string; sent_at: string };
+
+export type TestLatchkey = {
+  baseUrl: string;
+  latchkey: Latchkey;
+  admin(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; body: any; headers: Headers }>;
+  /** Mails to an address, newest first; waits until there are `count`. */
+  mailsTo(address: string, count?: number): Promise<Mail[]>;
+  agent(headers?: Record<string, string>): Agent;
+  stop(): Promise<void>;
+};
+
+export type TestOptions = {
+  driver?: Driver;
+  env?: Record<string, string>;
+  observe?: DatabaseOptions['observe'];
+  /** The host in URLs; the server listens on loopback. */
+  database?: { host: string; database: string };
+  redisUrl?: string;
+};
+
+const ADMIN_KEY = 'test-admin-key-0123456789-0123456789-abcdef';
+
+/** The whole program on a free port, with a database of its own. */
+export async function startTestLatchkey(options: TestOptions = {}): Promise<TestLatchkey> {
+  const database = options.database ?? (await createDatabase());
+  const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-data-'));
+  const port = await freePort();
+  const baseUrl = `http://localhost:${port}`;
+  const urlOf = (user: string): string => `postgres://${user}@localhost/${database.database}?host=${encodeURIComponent(database.host)}`;
+  const config = loadConfig({
+    cwd: dataDir,
+    env: {
+      LATCHKEY_ENV: 'development',
+      BASE_URL: baseUrl,
+      PORT: String(port),
+      DATA_DIR: dataDir,
+      DATABASE_URL: urlOf('latchkey_server'),
+      DATABASE_MIGRATION_URL: urlOf('postgres'),
+      DATABASE_OPERATOR_URL: urlOf('latchkey_operator'),
+      ADMIN_API_KEY: ADMIN_KEY,
+      ENCRYPTION_KEYS: randomBytes(32).toString('base64url'),
+      ...(options.driver === 'redis' ? { REDIS_URL: options.redisUrl ?? testRedisUrl() } : {}),
+      ...options.env,
+    },
+  });
+  const log = process.env['TEST_LOG'] ? createLogger({ logLevel: 'debug', logFormat: 'text' }) : silentLogger;
+  const root = new URL('../..', import.meta.url).pathname;
+  const latchkey = await startLatchkey({ config, log, version: 'test', root, ...(options.observe ? { observe: options.observe } : {}) });
+  return {
+    baseUrl,
+    latchkey,
+    admin: (method, path, body, headers) => callAdmin(baseUrl, { method, path, body, headers }),
+    mailsTo: (address, count = 1) => waitForMails(baseUrl, address, count),
+    agent: (headers) => new Agent(baseUrl, headers),
+    async stop() {
+      await latchkey.close();
+      if (!options.database) await dropDatabase(database);
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function callAdmin(baseUrl: string, call: { method: string; path: string; body: unknown; headers: Record<string, string> | undefined }): Promise<{ status: number; body: any; headers: Headers }> {
+  const response = await fetch(`${baseUrl}/api/v1${call.path}`, {
+    method: call.method,
+    headers: { authorization: `Bearer ${ADMIN_KEY}`, ...(call.body === undefined ? {} : { 'content-type': 'application/json' }), ...call.headers },
+    ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text ? JSON.parse(text) : undefined, headers: response.headers };
+}
+
+async function waitForMails(baseUrl: string, address: string, count: number): Promise<Mail[]> {
+  for (const deadline = Date.now() + 8000; ; ) {
+    const all = (await (await fetch(`${baseUrl}/dev/inbox.json`)).json()) as Mail[];
+    const found = all.filter((mail) => mail.to === address);
+    if (found.length >= count) return found;
+    if (Date.now() > deadline) throw new Error(`only ${found.length} of ${count} mails came for ${address}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** The link of a mail. */
+export const linkIn = (mail: Mail): string => /https?:\/\/\S+\/(?:magic-link|sign-up|reset|invitation)\/[A-Za-z0-9_-]+/.exec(mail.text)![0];
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium } from 'playwright-core';
+
+const FLAGS = [
+  '--no-sandbox', // Chromium's sandbox does not work as root, nor in most containers
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** The caller closes it. Needs CHROMIUM_PATH, which `npm test` sets, or Chromium at Debian's place. */
+export async function launchBrowser(): Promise<Browser> {
+  const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
+  if (!existsSync(executablePath)) {
+    throw new Error(
+      `no browser at ${executablePath}: run \`node tools/ensure-test-tools.mjs\` or set CHROMIUM_PATH`,
+    );
+  }
+  return chromium.launch({ executablePath, args: FLAGS });
+}
+
+/** A browser profile of its own: nothing of another context's cookies or storage. */
+export async function newContext(
+  browser: Browser,
+  options: Pick<
+    BrowserContextOptions,
+    'javaScriptEnabled' | 'colorScheme' | 'viewport' | 'locale' | 'reducedMotion'
+  > = {},
+): Promise<BrowserContext> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(10_000);
+  return context;
+}
