@@ -1,16 +1,10 @@
 #!/bin/sh
-# Run once by the postgres image, when its volume is new: the three accounts that Latchkey uses. The owner
-# migrates; the server owns nothing and is held by row-level security; the operator reads across apps.
+# Run once by the postgres image, when its volume is new: the account that owns Latchkey's tables. It may
+# create roles, because the migration makes the two others (the server's, held by row-level security, and the
+# operator's) and gives them the passwords of their URLs. It is no superuser and bypasses nothing.
 set -eu
-: "${LATCHKEY_OWNER_PASSWORD:?}" "${LATCHKEY_SERVER_PASSWORD:?}" "${LATCHKEY_OPERATOR_PASSWORD:?}"
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres \
-  --set owner="$LATCHKEY_OWNER_PASSWORD" \
-  --set server="$LATCHKEY_SERVER_PASSWORD" \
-  --set operator="$LATCHKEY_OPERATOR_PASSWORD" <<'SQL'
-create role latchkey_owner login nosuperuser nobypassrls password :'owner';
-create role latchkey_server login nosuperuser nobypassrls noinherit password :'server';
-create role latchkey_operator login nosuperuser nobypassrls password :'operator';
+  --set owner="${OWNER_PASSWORD:?}" <<'SQL'
+create role latchkey_owner login createrole nosuperuser nobypassrls password :'owner';
 create database latchkey owner latchkey_owner;
-revoke all on database latchkey from public;
-grant connect on database latchkey to latchkey_server, latchkey_operator;
 SQL

@@ -23,7 +23,7 @@ import { protocolPages } from './oidc/pages.ts';
 import { protocolDoors } from './oidc/protocol-doors.ts';
 import { createProviderCache } from './oidc/provider-cache.ts';
 import { openStores, type Stores } from './open-stores.ts';
-import { createPasswordHasher, type PasswordHasher } from './sign-in/methods/password/hash.ts';
+import { createPasswordHasher, type PasswordHasher } from './sign-in/passwords/hash.ts';
 import { sendInvitation } from './sign-in/invitation/send.ts';
 import { signInRoutes } from './sign-in/routes.ts';
 import type { DatabaseOptions } from './storage/database.ts';

@@ -78,7 +78,7 @@ const HEAD = [
   'reworded in any release. `{…}` stands for a value of the request or of the configuration.',
   '',
   'Below `/api`, and wherever a client asks for JSON, a refusal is `application/problem+json` (RFC 9457) with `status`, `title`, `code`,',
-  '`request_id` and, where one is at fault, `field`. Elsewhere it is a page that shows the sentence. 429 and 503 carry `Retry-After`.',
+  '`detail` (the sentence), `request_id` and, where one is at fault, `field`. Elsewhere it is a page. 429 and 503 carry `Retry-After`.',
   'A `request_id` finds the line in the log.',
   '',
   'The endpoints of OAuth and OpenID Connect answer with the codes of their standards (`invalid_grant`, `invalid_client`,',

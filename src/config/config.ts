@@ -27,7 +27,12 @@ export type RedisConfig =
   | { kind: 'single'; url: Secret }
   | ({ kind: 'sentinel'; name: string; database: number } & RedisNodes)
   | ({ kind: 'cluster' } & RedisNodes);
-type RedisNodes = { nodes: readonly RedisNode[]; tls: boolean; username: string | undefined; password: Secret | undefined };
+type RedisNodes = {
+  nodes: readonly RedisNode[];
+  tls: boolean;
+  username: string | undefined;
+  password: Secret | undefined;
+};
 
 /** The whole configuration of the process, frozen through and through. */
 export type Config = {

@@ -7,7 +7,9 @@ export class ConfigFaults extends Error {
 
   constructor(faults: readonly Fault[]) {
     const lines = faults.map(({ variable, message }) => `  ${variable}: ${message}`);
-    super(`The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${lines.join('\n')}`);
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${lines.join('\n')}`,
+    );
     this.name = 'ConfigFaults';
     this.faults = faults;
   }

@@ -27,7 +27,8 @@ export const baseUrl = parsed((text) => {
   if (!/^https?:$/.test(url.protocol)) fail('must begin with https:// (or http:// on loopback)');
   if (url.username || url.password) fail('must hold no user name or password');
   // A path would make every issuer, cookie path and link ambiguous; one closing slash is forgiven.
-  if (url.pathname !== '/' || url.search || url.hash || /[?#]/.test(text)) fail('must be an origin, without path, query or fragment');
+  if (url.pathname !== '/' || url.search || url.hash || /[?#]/.test(text))
+    fail('must be an origin, without path, query or fragment');
   if (url.hostname.endsWith('.')) fail('must not end in a dot');
   return url.origin;
 });
@@ -40,7 +41,9 @@ export function wholeNumber(min: number, max: number) {
 }
 
 export const hostToListenOn = parsed((text) =>
-  isIP(text) || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text) ? text : fail('must be an address or a host name, without a port'),
+  isIP(text) || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)
+    ? text
+    : fail('must be an address or a host name, without a port'),
 );
 
 export function secretUrl(protocols: readonly string[]) {
@@ -55,9 +58,13 @@ export function secretUrl(protocols: readonly string[]) {
 /** `redis[s]://…`, `redis[s]+sentinel://[user:pass@]host:port,host:port/master-name[/db]`, `redis[s]+cluster://…host:port,host:port`. */
 export const redisUrl = parsed((text): RedisConfig => {
   const match = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^@/?#]+)(\/[^?#]*)?$/.exec(text);
-  if (!match) return fail('must be redis://…, rediss://…, redis+sentinel://host:port,…/master or redis+cluster://host:port,…');
+  if (!match)
+    return fail(
+      'must be redis://…, rediss://…, redis+sentinel://host:port,…/master or redis+cluster://host:port,…',
+    );
   const [, scheme, kind, login = '', hosts = '', path = ''] = match;
-  if (kind === undefined) return URL.canParse(text) ? { kind: 'single', url: new Secret(text) } : fail('is not a URL');
+  if (kind === undefined)
+    return URL.canParse(text) ? { kind: 'single', url: new Secret(text) } : fail('is not a URL');
   const [user, password] = login.split(/:(.*)/s).map((part) => decodeURIComponent(part));
   const shared = {
     nodes: hosts.split(',').map((host) => redisNode(host, kind === 'sentinel' ? 26_379 : 6379)),
@@ -67,7 +74,8 @@ export const redisUrl = parsed((text): RedisConfig => {
   };
   if (kind === 'cluster') return { kind, ...shared };
   const [, name, database = '0'] = path.split('/');
-  if (!name || !/^\d{1,3}$/.test(database)) return fail('must name the master of the Sentinels: redis+sentinel://host:port,…/master');
+  if (!name || !/^\d{1,3}$/.test(database))
+    return fail('must name the master of the Sentinels: redis+sentinel://host:port,…/master');
   return { kind: 'sentinel', name, database: Number(database), ...shared };
 });
 
@@ -78,7 +86,9 @@ function redisNode(text: string, defaultPort: number): RedisNode {
 }
 
 export const mailAddress = parsed((text) =>
-  /^[^\s@<>,"]+@[a-z0-9.-]+$/i.test(text) ? text : fail('must be one plain address, such as no-reply@example.com; the name shown is that of the app'),
+  /^[^\s@<>,"]+@[a-z0-9.-]+$/i.test(text)
+    ? text
+    : fail('must be one plain address, such as no-reply@example.com; the name shown is that of the app'),
 );
 
 /** `generated`: the key bears the mark of development. */
@@ -98,7 +108,9 @@ function encryptionKey(text: string): EncryptionKey {
     ? Buffer.from(body, 'hex')
     : /^[A-Za-z0-9_-]{43}=?$|^[A-Za-z0-9+/]{43}=?$/.test(body)
       ? Buffer.from(body, 'base64url')
-      : fail('must hold keys of 32 bytes each, as base64 or hex, separated by commas: openssl rand -base64 32');
+      : fail(
+          'must hold keys of 32 bytes each, as base64 or hex, separated by commas: openssl rand -base64 32',
+        );
   // `AAAA…` or `0101…` decodes well and protects nothing.
   if (new Set(bytes).size < 8) fail('holds a key that is not random: openssl rand -base64 32');
   return { bytes, generated };
@@ -119,7 +131,10 @@ export const networks = parsed((text) => {
     const [address = '', prefix, ...rest] = entry.split('/');
     const family = isIP(address);
     const longest = family === 4 ? 32 : 128;
-    const sound = family !== 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= longest));
+    const sound =
+      family !== 0 &&
+      rest.length === 0 &&
+      (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= longest));
     if (!sound) fail(`must hold addresses or CIDRs separated by commas; "${entry}" is neither`);
   }
   return entries;

@@ -7,7 +7,11 @@ import { developmentMark } from './formats.ts';
  * The secret kept in `dataDir/name`, made on first use, readable by its owner alone. Of two processes that
  * start at once one writes and both read the same. With `writable: false` nothing is written.
  */
-export function generatedSecret(dataDir: string, name: string, writable: boolean): { text: string; path: string } {
+export function generatedSecret(
+  dataDir: string,
+  name: string,
+  writable: boolean,
+): { text: string; path: string } {
   const path = join(dataDir, name);
   const existing = readIfThere(path);
   if (existing) return { text: existing, path };

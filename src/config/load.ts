@@ -27,17 +27,24 @@ export function loadConfig(options: LoadOptions = {}): Config {
   const judged = { environment: environmentOf(texts), values, baseUrl };
   // A malformed value has its own fault already; the rules would call it missing.
   const malformed = new Set(issues.map((issue) => issue.variable));
-  const broken = [...contradictions(judged), ...refusedInProduction(judged)].filter((fault) => !malformed.has(fault.variable));
+  const broken = [...contradictions(judged), ...refusedInProduction(judged)].filter(
+    (fault) => !malformed.has(fault.variable),
+  );
   const all = [...faults, ...issues, ...broken];
   if (all.length > 0) throw new ConfigFaults(all);
 
   const dataDir = resolve(cwd, values.DATA_DIR ?? 'data');
-  const secrets = secretsOf(values, judged.environment, (name) => kept(dataDir, name, options.dataDirWritable ?? true));
+  const secrets = secretsOf(values, judged.environment, (name) =>
+    kept(dataDir, name, options.dataDirWritable ?? true),
+  );
   return deepFreeze({ ...plainValues(judged), ...secrets, dataDir, warnings: warningsFor(judged) });
 }
 
 /** The faults of the configuration, none if it is sound. Writes nothing. */
-export function checkConfig(options: Omit<LoadOptions, 'dataDirWritable'> = {}): { faults: readonly Fault[]; config: Config | undefined } {
+export function checkConfig(options: Omit<LoadOptions, 'dataDirWritable'> = {}): {
+  faults: readonly Fault[];
+  config: Config | undefined;
+} {
   try {
     return { faults: [], config: loadConfig({ ...options, dataDirWritable: false }) };
   } catch (error) {
@@ -49,12 +56,25 @@ export function checkConfig(options: Omit<LoadOptions, 'dataDirWritable'> = {}):
 function parse(texts: Texts): { values: Values; issues: Fault[] } {
   const result = environmentSchema.safeParse(texts);
   if (result.success) return { values: result.data, issues: [] };
-  const issues = result.error.issues.map((issue) => ({ variable: String(issue.path[0]), message: issue.message }));
-  const sound = Object.fromEntries(Object.entries(texts).filter(([name]) => !issues.some((issue) => issue.variable === name)));
+  const issues = result.error.issues.map((issue) => ({
+    variable: String(issue.path[0]),
+    message: issue.message,
+  }));
+  const sound = Object.fromEntries(
+    Object.entries(texts).filter(([name]) => !issues.some((issue) => issue.variable === name)),
+  );
   return { values: environmentSchema.parse(sound), issues };
 }
 
-function plainValues({ environment, values, baseUrl }: { environment: Config['environment']; values: Values; baseUrl: string }) {
+function plainValues({
+  environment,
+  values,
+  baseUrl,
+}: {
+  environment: Config['environment'];
+  values: Values;
+  baseUrl: string;
+}) {
   const { hostname, protocol } = new URL(baseUrl);
   const development = environment === 'development';
   return {
@@ -89,20 +109,36 @@ function databaseOf(values: Values): DatabaseConfig {
 }
 
 /** In production both are as given; in development what is missing is generated. */
-function secretsOf(values: Values, environment: Config['environment'], generated: (name: string) => { text: string; path: string }) {
+function secretsOf(
+  values: Values,
+  environment: Config['environment'],
+  generated: (name: string) => { text: string; path: string },
+) {
   const keys = values.ENCRYPTION_KEYS ?? readGenerated(generated('encryption_keys'), format.encryptionKeys);
   const encryptionKeys = new Secret(keys.reveal().map((key) => key.bytes) as unknown as RootKeys);
   if (values.ADMIN_API_KEY || environment === 'production') {
     return { encryptionKeys, adminApiKey: values.ADMIN_API_KEY, adminApiKeyPath: undefined };
   }
   const key = generated('admin_api_key');
-  return { encryptionKeys, adminApiKey: readGenerated(key, format.secretOfLength(32)), adminApiKeyPath: key.path };
+  return {
+    encryptionKeys,
+    adminApiKey: readGenerated(key, format.secretOfLength(32)),
+    adminApiKeyPath: key.path,
+  };
 }
 
-function readGenerated<T>(from: { text: string; path: string }, schema: { safeParse(text: string): { success: boolean; data?: T | undefined } }): T {
+function readGenerated<T>(
+  from: { text: string; path: string },
+  schema: { safeParse(text: string): { success: boolean; data?: T | undefined } },
+): T {
   const result = schema.safeParse(from.text);
   if (result.success && result.data !== undefined) return result.data;
-  throw new ConfigFaults([{ variable: 'DATA_DIR', message: `${from.path} was changed and does not hold what was generated; restore or delete it` }]);
+  throw new ConfigFaults([
+    {
+      variable: 'DATA_DIR',
+      message: `${from.path} was changed and does not hold what was generated; restore or delete it`,
+    },
+  ]);
 }
 
 function kept(dataDir: string, name: string, writable: boolean): { text: string; path: string } {
@@ -110,7 +146,12 @@ function kept(dataDir: string, name: string, writable: boolean): { text: string;
     return generatedSecret(dataDir, name, writable);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new ConfigFaults([{ variable: 'DATA_DIR', message: `${name} can not be kept in ${dataDir} (${code}); set DATA_DIR to a folder that can be written` }]);
+    throw new ConfigFaults([
+      {
+        variable: 'DATA_DIR',
+        message: `${name} can not be kept in ${dataDir} (${code}); set DATA_DIR to a folder that can be written`,
+      },
+    ]);
   }
 }
 

@@ -16,12 +16,17 @@ const SERVICE_LINK = /^LATCHKEY_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SC
 /** The values of all our variables, from the environment, NAME_FILE and, in development, `.env`. */
 export function readEnvironment(env: Environ, cwd: string): { texts: Texts; faults: Fault[] } {
   const real = fromFilesAndNames(env, cwd);
-  if (environmentOf(real.texts) === 'production') return { texts: real.texts, faults: [...real.faults, ...unknownNames(env)] };
+  if (environmentOf(real.texts) === 'production')
+    return { texts: real.texts, faults: [...real.faults, ...unknownNames(env)] };
   const merged = withDotenv(env, cwd);
   const all = fromFilesAndNames(merged, cwd);
   const faults = [...all.faults, ...unknownNames(merged)];
   if (environmentOf(all.texts) === 'production') {
-    faults.push({ variable: '.env', message: 'makes this a production deployment, where .env is not read; set the variables in the environment instead' });
+    faults.push({
+      variable: '.env',
+      message:
+        'makes this a production deployment, where .env is not read; set the variables in the environment instead',
+    });
   }
   return { texts: all.texts, faults };
 }
@@ -30,7 +35,9 @@ export function readEnvironment(env: Environ, cwd: string): { texts: Texts; faul
 export function environmentOf(texts: Texts): Environment {
   if (texts.LATCHKEY_ENV === 'development' || texts.LATCHKEY_ENV === 'production') return texts.LATCHKEY_ENV;
   if (texts.BASE_URL === undefined) return 'development';
-  return URL.canParse(texts.BASE_URL) && isLoopbackHost(new URL(texts.BASE_URL).hostname) ? 'development' : 'production';
+  return URL.canParse(texts.BASE_URL) && isLoopbackHost(new URL(texts.BASE_URL).hostname)
+    ? 'development'
+    : 'production';
 }
 
 /** A name in the real environment wins, also over the other form of the same variable. */
@@ -55,7 +62,8 @@ function fromFilesAndNames(env: Environ, cwd: string): { texts: Texts; faults: F
   for (const name of variableNames) {
     const value = env[name]?.trim();
     const path = env[`${name}_FILE`]?.trim();
-    if (value && path) faults.push({ variable: name, message: `is set, and ${name}_FILE too; unset one of them` });
+    if (value && path)
+      faults.push({ variable: name, message: `is set, and ${name}_FILE too; unset one of them` });
     if (value) texts[name] = value;
     else if (path) {
       const read = readValue(path, cwd);
@@ -78,9 +86,18 @@ function readValue(path: string, cwd: string): { value?: string; problem?: strin
 function unknownNames(env: Environ): Fault[] {
   const known = new Set<string>(variableNames.flatMap((name) => [name, `${name}_FILE`]));
   return Object.entries(env)
-    .filter(([name, value]) => name.startsWith('LATCHKEY_') && !known.has(name) && !SERVICE_LINK.test(name) && !(name === 'LATCHKEY_PORT' && /^(tcp|udp):/.test(value ?? '')))
+    .filter(
+      ([name, value]) =>
+        name.startsWith('LATCHKEY_') &&
+        !known.has(name) &&
+        !SERVICE_LINK.test(name) &&
+        !(name === 'LATCHKEY_PORT' && /^(tcp|udp):/.test(value ?? '')),
+    )
     .map(([name]) => {
       const plain = name.slice('LATCHKEY_'.length);
-      return { variable: name, message: known.has(plain) ? `is unknown; the name is ${plain}` : 'is unknown' };
+      return {
+        variable: name,
+        message: known.has(plain) ? `is unknown; the name is ${plain}` : 'is unknown',
+      };
     });
 }

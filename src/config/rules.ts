@@ -10,14 +10,21 @@ type Judged = { environment: Environment; values: Values; baseUrl: string };
 export function contradictions({ values }: Judged): Fault[] {
   const faults: Fault[] = [];
   for (const name of ['DATABASE_MIGRATION_URL', 'DATABASE_OPERATOR_URL'] as const) {
-    if (values[name] && !values.DATABASE_URL) faults.push({ variable: name, message: 'is set, but DATABASE_URL is not; set DATABASE_URL too' });
+    if (values[name] && !values.DATABASE_URL)
+      faults.push({ variable: name, message: 'is set, but DATABASE_URL is not; set DATABASE_URL too' });
   }
   const server = values.DATABASE_URL?.reveal();
   if (server && values.DATABASE_OPERATOR_URL?.reveal() === server) {
-    faults.push({ variable: 'DATABASE_OPERATOR_URL', message: 'is the same as DATABASE_URL; it must name another role' });
+    faults.push({
+      variable: 'DATABASE_OPERATOR_URL',
+      message: 'is the same as DATABASE_URL; it must name another role',
+    });
   }
   if (!values.DATABASE_URL && (values.WEB_CONCURRENCY ?? 1) > 1) {
-    faults.push({ variable: 'WEB_CONCURRENCY', message: 'is more than 1, but the embedded database serves one process; set DATABASE_URL' });
+    faults.push({
+      variable: 'WEB_CONCURRENCY',
+      message: 'is more than 1, but the embedded database serves one process; set DATABASE_URL',
+    });
   }
   return faults;
 }
@@ -28,23 +35,39 @@ export function refusedInProduction({ environment, values, baseUrl }: Judged): F
   const faults: Fault[] = [];
   const url = new URL(baseUrl);
   if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
-    faults.push({ variable: 'BASE_URL', message: 'must begin with https:// in production; set BASE_URL to the public https address' });
+    faults.push({
+      variable: 'BASE_URL',
+      message: 'must begin with https:// in production; set BASE_URL to the public https address',
+    });
   }
   if (!values.ENCRYPTION_KEYS) {
-    faults.push({ variable: 'ENCRYPTION_KEYS', message: 'must be set in production; set ENCRYPTION_KEYS to the output of: openssl rand -base64 32' });
+    faults.push({
+      variable: 'ENCRYPTION_KEYS',
+      message: 'must be set in production; set ENCRYPTION_KEYS to the output of: openssl rand -base64 32',
+    });
   } else if (values.ENCRYPTION_KEYS.reveal().some((key) => key.generated)) {
-    faults.push({ variable: 'ENCRYPTION_KEYS', message: 'holds a key that was generated for development; set ENCRYPTION_KEYS to a new one' });
+    faults.push({
+      variable: 'ENCRYPTION_KEYS',
+      message: 'holds a key that was generated for development; set ENCRYPTION_KEYS to a new one',
+    });
   }
   if (values.ADMIN_API_KEY?.reveal().startsWith(developmentMark)) {
-    faults.push({ variable: 'ADMIN_API_KEY', message: 'was generated for development; set ADMIN_API_KEY to a new one, or unset it' });
+    faults.push({
+      variable: 'ADMIN_API_KEY',
+      message: 'was generated for development; set ADMIN_API_KEY to a new one, or unset it',
+    });
   }
   if (!values.SMTP_URL) {
-    faults.push({ variable: 'SMTP_URL', message: 'must be set in production, where there is no inbox; set SMTP_URL to the mail server' });
+    faults.push({
+      variable: 'SMTP_URL',
+      message: 'must be set in production, where there is no inbox; set SMTP_URL to the mail server',
+    });
   }
   if (!values.DATABASE_URL && !values.DATA_DIR) {
     faults.push({
       variable: 'DATABASE_URL',
-      message: 'must be set in production; set DATABASE_URL, or set DATA_DIR to keep the embedded database there (one machine, one process, backed up by `latchkey export`)',
+      message:
+        'must be set in production; set DATABASE_URL, or set DATA_DIR to keep the embedded database there (one machine, one process, backed up by copying DATA_DIR while it is stopped)',
     });
   }
   return faults;
@@ -55,14 +78,19 @@ export function warningsFor({ environment, values, baseUrl }: Judged): string[] 
   const warnings: string[] = [];
   const loopback = isLoopbackHost(new URL(baseUrl).hostname);
   if (environment === 'development' && !loopback) {
-    warnings.push('LATCHKEY_ENV is development, but BASE_URL is not on loopback; generated secrets are in use where others can reach them');
+    warnings.push(
+      'LATCHKEY_ENV is development, but BASE_URL is not on loopback; generated secrets are in use where others can reach them',
+    );
   }
   if (environment === 'development' && values.HOST && !isLoopbackHost(values.HOST)) {
     warnings.push('HOST is not on loopback; a development deployment can be reached from other machines');
   }
-  if (environment === 'production' && loopback) warnings.push('BASE_URL is on loopback; nobody else can sign in');
+  if (environment === 'production' && loopback)
+    warnings.push('BASE_URL is on loopback; nobody else can sign in');
   if (values.DATABASE_URL && !values.DATABASE_MIGRATION_URL) {
-    warnings.push('DATABASE_MIGRATION_URL is unset; the server logs in with the rights of the owner of the tables');
+    warnings.push(
+      'DATABASE_MIGRATION_URL is unset; the server logs in as roles of its own, but the process knows the password of the owner of the tables',
+    );
   }
   if (values.TRUSTED_PROXIES?.some((network) => network.endsWith('/0'))) {
     warnings.push('TRUSTED_PROXIES trusts everyone; any client can choose the address it is seen under');

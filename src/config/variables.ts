@@ -21,16 +21,22 @@ function variable<S extends z.ZodType>(schema: S, note: VariableNote): z.ZodOpti
 /** Every environment variable Latchkey reads, as text; each may also be given as NAME_FILE. Order is that of the reference. */
 export const environmentSchema = z.object({
   LATCHKEY_ENV: variable(format.environment, {
-    sentence: 'Whether this is `development` (secrets are generated, mail goes to an inbox at /dev/inbox) or `production` (nothing is assumed, and unsafe settings stop the start).',
+    sentence:
+      'Whether this is `development` (secrets are generated, mail goes to an inbox at /dev/inbox) or `production` (nothing is assumed, and unsafe settings stop the start).',
     default: '`development` when BASE_URL is on loopback, else `production`',
     example: 'production',
   }),
   BASE_URL: variable(format.baseUrl, {
-    sentence: 'The public origin of this deployment, from which every issuer, link and cookie is built; forwarded headers and `Host` are never used for that.',
+    sentence:
+      'The public origin of this deployment, from which every issuer, link and cookie is built; forwarded headers and `Host` are never used for that.',
     default: '`http://localhost:{PORT}`',
     example: 'https://id.example.com',
   }),
-  PORT: variable(format.wholeNumber(1, 65_535), { sentence: 'The TCP port to listen on.', default: '`3000`', example: '3000' }),
+  PORT: variable(format.wholeNumber(1, 65_535), {
+    sentence: 'The TCP port to listen on.',
+    default: '`3000`',
+    example: '3000',
+  }),
   HOST: variable(format.hostToListenOn, {
     sentence: 'The address to listen on.',
     default: '`127.0.0.1` in development, `0.0.0.0` in production',
@@ -42,7 +48,8 @@ export const environmentSchema = z.object({
     example: '/var/lib/latchkey',
   }),
   DATABASE_URL: variable(format.secretUrl(['postgres:', 'postgresql:']), {
-    sentence: 'The PostgreSQL database, as the role that serves requests: it owns nothing and sees one app at a time.',
+    sentence:
+      'The PostgreSQL database, as the role that serves requests: it owns nothing and sees one app at a time.',
     default: 'a PostgreSQL that Latchkey starts itself in DATA_DIR',
     example: 'postgres://latchkey_server:password@db.example.com/latchkey',
     secret: true,
@@ -60,7 +67,8 @@ export const environmentSchema = z.object({
     secret: true,
   }),
   REDIS_URL: variable(format.redisUrl, {
-    sentence: 'Redis for short-lived state: `redis://`, `rediss://`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`.',
+    sentence:
+      'Redis for short-lived state: `redis://`, `rediss://`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`.',
     default: 'the database holds the short-lived state',
     example: 'rediss://:password@redis.example.com:6379',
     secret: true,
@@ -77,13 +85,15 @@ export const environmentSchema = z.object({
     example: 'no-reply@id.example.com',
   }),
   ENCRYPTION_KEYS: variable(format.encryptionKeys, {
-    sentence: 'Keys that seal secrets at rest, each 32 random bytes as base64 or hex, newest first and separated by commas; required in production.',
+    sentence:
+      'Keys that seal secrets at rest, each 32 random bytes as base64 or hex, newest first and separated by commas; required in production.',
     default: 'in development generated into DATA_DIR/encryption_keys',
     example: '(the output of: openssl rand -base64 32)',
     secret: true,
   }),
   ADMIN_API_KEY: variable(format.secretOfLength(32), {
-    sentence: 'A break-glass bearer token for the Admin API, at least 32 characters; every use of it is audited.',
+    sentence:
+      'A break-glass bearer token for the Admin API, at least 32 characters; every use of it is audited.',
     default: 'in development generated into DATA_DIR/admin_api_key, in production there is no such door',
     example: '(the output of: openssl rand -base64 32)',
     secret: true,
@@ -93,15 +103,27 @@ export const environmentSchema = z.object({
     default: 'forwarded headers are ignored',
     example: '10.0.0.0/8,2001:db8::/32',
   }),
-  LOG_LEVEL: variable(format.logLevel, { sentence: 'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.', default: '`info`', example: 'info' }),
-  LOG_FORMAT: variable(format.logFormat, { sentence: 'One JSON object per line (`json`), or lines for people (`text`).', default: '`text` in development, `json` in production', example: 'json' }),
+  LOG_LEVEL: variable(format.logLevel, {
+    sentence: 'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
+    default: '`info`',
+    example: 'info',
+  }),
+  LOG_FORMAT: variable(format.logFormat, {
+    sentence: 'One JSON object per line (`json`), or lines for people (`text`).',
+    default: '`text` in development, `json` in production',
+    example: 'json',
+  }),
   METRICS_TOKEN: variable(format.secretOfLength(16), {
     sentence: 'A bearer token, at least 16 characters, that /metrics asks for.',
     default: 'in production /metrics answers loopback only',
     example: '(the output of: openssl rand -base64 32)',
     secret: true,
   }),
-  WEB_CONCURRENCY: variable(format.wholeNumber(1, 64), { sentence: 'How many processes serve requests.', default: '`1`', example: '2' }),
+  WEB_CONCURRENCY: variable(format.wholeNumber(1, 64), {
+    sentence: 'How many processes serve requests.',
+    default: '`1`',
+    example: '2',
+  }),
 });
 
 export type VariableName = keyof typeof environmentSchema.shape;

@@ -29,7 +29,15 @@ export function createInbox(): Inbox {
     message: (id) => messages.find((message) => message.id === id),
     transport: {
       async send({ to, subject, text, html }) {
-        messages.unshift({ id: `msg_${randomUUID().replaceAll('-', '')}`, channel: 'mail', to, subject, text, html, sent_at: new Date().toISOString() });
+        messages.unshift({
+          id: `msg_${randomUUID().replaceAll('-', '')}`,
+          channel: 'mail',
+          to,
+          subject,
+          text,
+          html,
+          sent_at: new Date().toISOString(),
+        });
         messages.length = Math.min(messages.length, MOST);
       },
       close: async () => {},

@@ -50,7 +50,12 @@ export function mailHandler(deps: MailHandlerDeps): JobHandler {
     if (discard) return;
     const app = await deps.appOf(job.appId);
     if (!app) return;
-    const { from_name: fromName, subject, html, text } = deps.views.renderMail(template, model, { locale, app });
+    const {
+      from_name: fromName,
+      subject,
+      html,
+      text,
+    } = deps.views.renderMail(template, model, { locale, app });
     // From the job's id and not drawn, so that a second attempt after a lost acknowledgement is recognizably the same mail.
     const messageId = `<${job.jobId}@${deps.host}>`;
     try {

@@ -1,4 +1,5 @@
 import { createTransport } from 'nodemailer';
+import { isLoopbackHost } from '../config/loopback.ts';
 import type { Secret } from '../config/secret.ts';
 import { GiveUp } from './jobs/job.ts';
 import type { MailMessage, MailTransport } from './message.ts';
@@ -34,7 +35,7 @@ export function smtpTransport({ url, mailFrom }: { url: Secret; mailFrom: string
 function connectionOf(url: URL) {
   const secure = url.protocol === 'smtps:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.');
+  const isLocal = isLoopbackHost(host);
   const user = decodeURIComponent(url.username);
   return {
     host,

@@ -4,7 +4,15 @@ import type { Logger } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { payloadAt } from './jobs/enqueue.ts';
 import { backoffSeconds, GiveUp, type JobHandler, MAX_ATTEMPTS } from './jobs/job.ts';
-import { type ClaimedJob, claimDueJobs, countPendingJobs, giveJobUp, postponeJob, removeJob, removeStaleJobs } from './jobs/operator-store.ts';
+import {
+  type ClaimedJob,
+  claimDueJobs,
+  countPendingJobs,
+  giveJobUp,
+  postponeJob,
+  removeJob,
+  removeStaleJobs,
+} from './jobs/operator-store.ts';
 
 export type WorkerDeps = {
   operatorDb: Database;
@@ -91,7 +99,8 @@ export class Worker {
   async #takeBatch(): Promise<number> {
     const { operatorDb, concurrency = 8, leaseSeconds = 120 } = this.#deps;
     const kinds = [...this.#handlers.keys()];
-    const jobs = kinds.length === 0 ? [] : await claimDueJobs(operatorDb, { kinds, most: concurrency, leaseSeconds });
+    const jobs =
+      kinds.length === 0 ? [] : await claimDueJobs(operatorDb, { kinds, most: concurrency, leaseSeconds });
     await Promise.all(jobs.map((job) => this.#do(job)));
     return jobs.length;
   }
@@ -101,11 +110,22 @@ export class Worker {
     const stopTimer = metrics.jobDuration.startTimer({ kind: job.kind });
     try {
       const payload: unknown = this.#open(rootKeys, job);
-      await this.#handlers.get(job.kind)!({ appId: job.app_id, jobId: job.job_id, kind: job.kind, payload, attempt: job.attempts });
+      await this.#handlers.get(job.kind)!({
+        appId: job.app_id,
+        jobId: job.job_id,
+        kind: job.kind,
+        payload,
+        attempt: job.attempts,
+      });
       // Only now: a process that dies before this does the job again rather than never.
       await removeJob(operatorDb, job);
     } catch (error) {
-      await this.#failed(job, error).catch((cause: unknown) => log.warn({ err: cause, job_id: job.job_id }, 'a failed job could not be put back; its lease will end'));
+      await this.#failed(job, error).catch((cause: unknown) =>
+        log.warn(
+          { err: cause, job_id: job.job_id },
+          'a failed job could not be put back; its lease will end',
+        ),
+      );
     } finally {
       stopTimer();
     }
@@ -121,7 +141,13 @@ export class Worker {
 
   async #failed(job: ClaimedJob, error: unknown): Promise<void> {
     const { operatorDb, log, metrics } = this.#deps;
-    const fields = { err: error, job_id: job.job_id, kind: job.kind, app_id: job.app_id, attempt: job.attempts };
+    const fields = {
+      err: error,
+      job_id: job.job_id,
+      kind: job.kind,
+      app_id: job.app_id,
+      attempt: job.attempts,
+    };
     if (error instanceof GiveUp || job.attempts >= MAX_ATTEMPTS) {
       metrics.jobsFailed.inc({ kind: job.kind });
       log.error(fields, 'a job was given up');

@@ -23,7 +23,7 @@ const TYPES: Record<string, string> = {
   '.webp': 'image/webp',
   '.woff2': 'font/woff2',
 };
-const COMPRESSIBLE: ReadonlySet<string> = new Set(['.css', '.js', '.svg', '.ico']);
+const COMPRESSIBLE: ReadonlySet<string> = new Set(['.css', '.js', '.svg']);
 
 function load(file: string, extension: string): { asset: Asset; hash: string } {
   const plain = readFileSync(file);

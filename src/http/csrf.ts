@@ -3,12 +3,7 @@ import type { Config } from '../config/config.ts';
 import { macOf, newSecret, sameSecret } from '../kernel/secret.ts';
 import { getCookie, setCookie } from './cookies.ts';
 import { crossSite, formExpired } from './refusals.ts';
-import { stateOf } from './request-state.ts';
-
-export type Csrf = {
-  tokenFor(ctx: Context, scope: string): string;
-  require(ctx: Context, scope: string, submitted: string | undefined): void;
-};
+import { type Csrf, stateOf } from './request-state.ts';
 
 const COOKIE = 'lk_csrf';
 

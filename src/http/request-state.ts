@@ -1,7 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
-import type { Csrf } from './csrf.ts';
 import type { PageApp } from './views.ts';
+
+/** Binds forms to the browser they were shown in. */
+export type Csrf = {
+  tokenFor(ctx: Context, scope: string): string;
+  require(ctx: Context, scope: string, submitted: string | undefined): void;
+};
 
 /** What the middleware of this folder knows of a request; the same object as `ctx.state` of the outer Koa. */
 export type RequestState = {
@@ -21,6 +26,8 @@ export type RequestState = {
   csrfScope?: string | undefined;
   /** The pattern of the route, for metrics: set it where no router does. */
   route?: string | undefined;
+  /** Set when the answer brings a Content-Security-Policy of its own. */
+  ownPolicy?: boolean | undefined;
   /** Where "start again" leads on error pages. */
   startUrl?: string | undefined;
 };

@@ -5,8 +5,8 @@ import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { codeAdapter } from './adapters/code-adapter.ts';
 import { grantAdapter } from './adapters/grant-adapter.ts';
 import { interactionAdapter } from './adapters/interaction-adapter.ts';
-import { refreshTokenAdapter } from './adapters/refresh-token-adapter.ts';
-import { sessionAdapter } from './adapters/session-adapter.ts';
+import { RefreshTokenAdapter } from './adapters/refresh-token-adapter.ts';
+import { SessionAdapter } from './adapters/session-adapter.ts';
 import { clientMetadata } from './client-metadata.ts';
 
 /** One adapter per model, each narrowed to one app and one issuer before the library sees it. */
@@ -14,13 +14,13 @@ export function adapterFactory(deps: AdapterDeps): AdapterFactory {
   return (model) => {
     switch (model) {
       case 'Session':
-        return sessionAdapter(deps);
+        return new SessionAdapter(deps);
       case 'Grant':
         return grantAdapter(deps);
       case 'AuthorizationCode':
         return codeAdapter(deps);
       case 'RefreshToken':
-        return refreshTokenAdapter(deps);
+        return new RefreshTokenAdapter(deps);
       case 'AccessToken':
       case 'ClientCredentials':
         return accessTokenAdapter(deps, model);

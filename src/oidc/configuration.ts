@@ -1,11 +1,13 @@
 import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { clientHooks } from './client-hooks.ts';
+import { grantHooks } from './grant-hooks.ts';
+import { tokenHooks } from './token-hooks.ts';
 import { accountFinder, claimsByScope } from './account.ts';
 import { adapterFactory } from './adapter.ts';
 import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { standardScopes } from './client-metadata.ts';
 import { cookieSigner } from './cookie-signer.ts';
 import { sessionCookieName, shortCookies } from './cookies.ts';
-import { providerHooks } from './hooks.ts';
 import { protocolRoutes } from './issuers.ts';
 import type { ProtocolPages } from './pages.ts';
 import { interactionRules } from './policy.ts';
@@ -15,8 +17,7 @@ export type ConfigurationDeps = AdapterDeps & { baseUrl: string; pages: Protocol
 /** The library's configuration for one app at one issuer. What is not named here is off. */
 export function providerConfiguration(deps: ConfigurationDeps): Configuration {
   const { snapshot, appId, pages } = deps;
-  const hooks = providerHooks(snapshot);
-  const cookie = { signed: true, httpOnly: true, sameSite: 'lax', overwrite: true } as const;
+  const [tokens, grants, clients] = [tokenHooks(snapshot), grantHooks(snapshot), clientHooks(snapshot)];
   return {
     adapter: adapterFactory(deps),
     findAccount: accountFinder(deps.db, appId),
@@ -28,30 +29,25 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     claims: { ...claimsByScope, sid: null, iss: null },
     enabledJWA: { idTokenSigningAlgValues: ['RS256'] },
     // RFC 9700 §2.1.1: S256 only (the library knows no other), required unless the client says otherwise.
-    pkce: { required: hooks.pkceRequired },
+    pkce: { required: clients.pkceRequired },
     // RFC 9700 §4.14.2: rotated for every client, not only for public ones.
     rotateRefreshToken: true,
-    issueRefreshToken: hooks.issueRefreshToken,
-    expiresWithSession: hooks.expiresWithSession,
-    extraTokenClaims: hooks.extraTokenClaims,
-    formats: { customizers: { jwt: hooks.jwtCustomizer } },
-    loadExistingGrant: hooks.loadExistingGrant,
-    clientBasedCORS: hooks.clientBasedCORS,
+    issueRefreshToken: grants.issueRefreshToken,
+    expiresWithSession: grants.expiresWithSession,
+    extraTokenClaims: tokens.extraTokenClaims,
+    formats: { customizers: { jwt: tokens.jwtCustomizer } },
+    loadExistingGrant: grants.loadExistingGrant,
+    clientBasedCORS: clients.clientBasedCORS,
     clockTolerance: 15,
-    ttl: hooks.ttl,
+    ttl: tokens.ttl,
     interactions: { policy: interactionRules(snapshot), url: (_ctx, interaction) => `/auth/${appId}/interaction/${interaction.uid}` },
-    cookies: {
-      names: { session: sessionCookieName(deps.baseUrl, appId), ...shortCookies },
-      long: { ...cookie, path: '/' },
-      short: cookie,
-      keys: cookieSigner(deps.rootKeys, appId) as unknown as NonNullable<NonNullable<Configuration['cookies']>['keys']>,
-    },
+    cookies: cookieConfiguration(deps),
     features: {
       devInteractions: { enabled: false },
       userinfo: { enabled: true },
       clientCredentials: { enabled: true },
-      introspection: { enabled: true, allowedPolicy: hooks.mayIntrospect },
-      revocation: { enabled: true, allowedPolicy: hooks.mayRevoke },
+      introspection: { enabled: true, allowedPolicy: clients.mayIntrospect },
+      revocation: { enabled: true, allowedPolicy: clients.mayRevoke },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: (ctx, form) => showSignOut(ctx, form, deps),
@@ -61,20 +57,31 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       pushedAuthorizationRequests: { enabled: false },
       resourceIndicators: { enabled: false },
     },
-    renderError(ctx, out, error) {
-      const expired = error instanceof errors.SessionNotFound;
-      const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
-      const uiLocales = ctx.oidc?.params?.ui_locales;
-      pages.problem(ctx, {
-        app: snapshot.app,
-        error: expired ? 'expired' : out.error,
-        status,
-        uiLocales: typeof uiLocales === 'string' ? uiLocales : undefined,
-      });
-    },
+    renderError: (ctx, out, error) => showError(ctx, { error, code: out.error }, deps),
     // Nothing is fetched on anyone's word in this release.
     fetch: () => Promise.reject(new Error('outgoing requests are switched off')),
   };
+}
+
+function cookieConfiguration(deps: ConfigurationDeps): NonNullable<Configuration['cookies']> {
+  const cookie = { signed: true, httpOnly: true, sameSite: 'lax', overwrite: true } as const;
+  return {
+    names: { session: sessionCookieName(deps.baseUrl, deps.appId), ...shortCookies },
+    long: { ...cookie, path: '/' },
+    short: cookie,
+    keys: cookieSigner(deps.rootKeys, deps.appId) as unknown as NonNullable<NonNullable<Configuration['cookies']>['keys']>,
+  };
+}
+
+function showError(ctx: KoaContextWithOIDC, { error, code }: { error: Error; code: string }, { pages, snapshot }: ConfigurationDeps): void {
+  const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
+  const uiLocales = ctx.oidc?.params?.ui_locales;
+  pages.problem(ctx, {
+    app: snapshot.app,
+    error: error instanceof errors.SessionNotFound ? 'expired' : code,
+    status,
+    uiLocales: typeof uiLocales === 'string' ? uiLocales : undefined,
+  });
 }
 
 async function showSignOut(ctx: KoaContextWithOIDC, form: string, deps: ConfigurationDeps): Promise<void> {

@@ -72,9 +72,9 @@ type Visit = { path: string; issuer: IssuerKind; found: FoundApp };
 
 async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void> {
   const body = await formText(ctx);
-  if (visit.found === 'mixed') return refuseUnfound(ctx, deps, visit.path, 'invalid_request');
+  if (visit.found === 'mixed') return refuseUnfound(ctx, deps, { ...visit, error: 'invalid_request' });
   const source = visit.found && isAppId(visit.found.appId) ? await deps.providers.find(visit.found.appId, visit.issuer) : undefined;
-  if (!source || !visit.found) return refuseUnfound(ctx, deps, visit.path, undefined, visit.issuer);
+  if (!source || !visit.found) return refuseUnfound(ctx, deps, visit);
   const { appId } = visit.found;
   const request = narrowedRequest({
     original: ctx.req,
@@ -114,7 +114,7 @@ function withAliasedToken(path: string, body: string): string {
 }
 
 /** RFC 6749 §5.2, RFC 6750 §3.1, or a plain page: the same for unknown, disabled and absent apps. */
-function refuseUnfound(ctx: Context, deps: DoorsDeps, path: string, error: string | undefined, issuer: IssuerKind = 'shared'): void {
+function refuseUnfound(ctx: Context, deps: DoorsDeps, { path, issuer, error }: { path: string; issuer: IssuerKind; error?: string }): void {
   if (FRONT_CHANNEL.test(path) || (issuer === 'own' && ctx.method === 'GET' && path !== protocolRoutes.userinfo)) {
     const status = issuer === 'own' ? 404 : 400;
     if (status === 404) return answerWith(ctx, deps, new Problem({ code: 'request.not_found', kind: 'not_found', message: 'There is nothing here.' }));

@@ -8,7 +8,7 @@ import type { Database } from '../storage/database.ts';
 import type { EphemeralStore } from '../storage/ephemeral.ts';
 import type { Access } from '../users/access.ts';
 import type { NetworkLimits } from './lockout/network.ts';
-import type { PasswordHasher } from './methods/password/hash.ts';
+import type { PasswordHasher } from './passwords/hash.ts';
 
 /** What the pages of sign-in stand on; given by the composition root. */
 export type SignInDeps = Pick<HttpDeps, 'views'> & {

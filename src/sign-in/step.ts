@@ -6,7 +6,7 @@ import { allowFormTo } from '../http/security-headers.ts';
 import type { Interaction } from '../oidc/interaction.ts';
 import type { SignInDeps } from './deps.ts';
 import { nothingHere } from './errors.ts';
-import { goTo, startUrlOf } from './page.ts';
+import { goTo, startUrlOf } from './onward.ts';
 
 /** One request to a page of an app: what was checked before its handler runs. */
 export type PageRequest = {

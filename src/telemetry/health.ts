@@ -25,7 +25,10 @@ export type Health = {
 /** Asks every store at once; never throws and never takes much longer than the time-out. */
 export async function healthOf(deps: HealthDeps): Promise<Health> {
   const timeoutMs = deps.timeoutMs ?? 1000;
-  const [database, redis] = await Promise.all([within(timeoutMs, deps.database), deps.redis ? within(timeoutMs, deps.redis) : ('none' as const)]);
+  const [database, redis] = await Promise.all([
+    within(timeoutMs, deps.database),
+    deps.redis ? within(timeoutMs, deps.redis) : ('none' as const),
+  ]);
   const away = database === 'unavailable' || redis === 'unavailable';
   return {
     status: deps.isDraining() ? 'draining' : away ? 'unavailable' : 'ok',

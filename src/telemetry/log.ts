@@ -18,7 +18,10 @@ export type Logger = {
 };
 
 /** A logger to standard output that hides secrets by field name and by look, whoever logs them. */
-export function createLogger(config: Pick<Config, 'logLevel' | 'logFormat'>, destination: DestinationStream = process.stdout): Logger {
+export function createLogger(
+  config: Pick<Config, 'logLevel' | 'logFormat'>,
+  destination: DestinationStream = process.stdout,
+): Logger {
   const target = config.logFormat === 'text' ? textLines(destination) : destination;
   const logger = pino(
     {
@@ -40,7 +43,10 @@ export function createLogger(config: Pick<Config, 'logLevel' | 'logFormat'>, des
   return wrap(logger);
 }
 
-type PinoLike = Record<'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace', (fields: object, message: string) => void> & {
+type PinoLike = Record<
+  'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace',
+  (fields: object, message: string) => void
+> & {
   child(fields: object): PinoLike;
 };
 
@@ -59,6 +65,14 @@ function wrap(inner: PinoLike): Logger {
 /** Says nothing; for tests and tools. */
 export const silentLogger: Logger = (() => {
   const nothing: Write = () => {};
-  const logger: Logger = { fatal: nothing, error: nothing, warn: nothing, info: nothing, debug: nothing, trace: nothing, child: () => logger };
+  const logger: Logger = {
+    fatal: nothing,
+    error: nothing,
+    warn: nothing,
+    info: nothing,
+    debug: nothing,
+    trace: nothing,
+    child: () => logger,
+  };
   return logger;
 })();

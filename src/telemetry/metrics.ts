@@ -12,8 +12,6 @@ export const metricNames = {
   jobsFailed: 'latchkey_jobs_failed_total',
   jobDuration: 'latchkey_job_duration_seconds',
   hashesWaiting: 'latchkey_password_hashes_waiting',
-  limited: 'latchkey_limited_total',
-  errors: 'latchkey_errors_total',
 } as const;
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -31,17 +29,55 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
       registers,
     }),
-    signIns: new Counter({ name: metricNames.signIns, help: 'Sign-ins, by method and result.', labelNames: ['method', 'result'], registers }),
-    tokensIssued: new Counter({ name: metricNames.tokensIssued, help: 'Answers of the token endpoint that held tokens.', labelNames: ['grant_type'], registers }),
-    mails: new Counter({ name: metricNames.mails, help: 'Mails, by result: sent, failed, retried, expired.', labelNames: ['result'], registers }),
-    jobsPending: new Gauge({ name: metricNames.jobsPending, help: 'Jobs that wait, in the whole deployment.', registers }),
-    jobsFailed: new Counter({ name: metricNames.jobsFailed, help: 'Jobs given up, by kind.', labelNames: ['kind'], registers }),
-    jobDuration: new Histogram({ name: metricNames.jobDuration, help: 'Time a job took, by kind.', labelNames: ['kind'], buckets: [0.01, 0.05, 0.25, 1, 5, 30], registers }),
-    hashesWaiting: new Gauge({ name: metricNames.hashesWaiting, help: 'Password hashes that wait for a core.', registers }),
-    limited: new Counter({ name: metricNames.limited, help: 'Requests refused because there were too many.', labelNames: ['what'], registers }),
-    errors: new Counter({ name: metricNames.errors, help: 'Requests that failed through a fault of ours.', registers }),
+    signIns: new Counter({
+      name: metricNames.signIns,
+      help: 'Sign-ins, by method and result.',
+      labelNames: ['method', 'result'],
+      registers,
+    }),
+    tokensIssued: new Counter({
+      name: metricNames.tokensIssued,
+      help: 'Answers of the token endpoint that held tokens.',
+      labelNames: ['grant_type'],
+      registers,
+    }),
+    mails: new Counter({
+      name: metricNames.mails,
+      help: 'Mails, by result: sent, failed, retried, expired.',
+      labelNames: ['result'],
+      registers,
+    }),
+    ...jobMetrics(registers),
+    hashesWaiting: new Gauge({
+      name: metricNames.hashesWaiting,
+      help: 'Password hashes that wait for a core.',
+      registers,
+    }),
     /** The text of /metrics. */
     text: () => registry.metrics(),
     contentType: registry.contentType,
+  };
+}
+
+function jobMetrics(registers: Registry[]) {
+  return {
+    jobsPending: new Gauge({
+      name: metricNames.jobsPending,
+      help: 'Jobs that wait, in the whole deployment.',
+      registers,
+    }),
+    jobsFailed: new Counter({
+      name: metricNames.jobsFailed,
+      help: 'Jobs given up, by kind.',
+      labelNames: ['kind'],
+      registers,
+    }),
+    jobDuration: new Histogram({
+      name: metricNames.jobDuration,
+      help: 'Time a job took, by kind.',
+      labelNames: ['kind'],
+      buckets: [0.01, 0.05, 0.25, 1, 5, 30],
+      registers,
+    }),
   };
 }

@@ -18,7 +18,8 @@ const HARMLESS_QUERY = new Set([
 ]);
 
 /** The segment after one of these is what opens something. */
-const BEFORE_SECRET = /^(magic-?links?|links?|reset|recovery|recover|password-reset|sign-?up|invitations?|invite|verify|verification|confirm|confirmation|interaction)$/;
+const BEFORE_SECRET =
+  /^(magic-?links?|links?|reset|recovery|recover|password-reset|sign-?up|invitations?|invite|verify|verification|confirm|confirmation|interaction)$/;
 
 /** Names under which secrets are logged by mistake. */
 const SECRET_NAME =
@@ -29,7 +30,8 @@ const ERROR_CODE = /^(E[A-Z0-9_]{2,40}|ERR_[A-Z0-9_]+|[a-z_]+(\.[a-z_]+)+|[0-9A-
 
 /** Whether the value under this name must not be printed. */
 export function isSecretField(name: string, value: unknown): boolean {
-  if (/^(code|user_code|device_code|otp|jti)$/i.test(name)) return !(name === 'code' && typeof value === 'string' && ERROR_CODE.test(value));
+  if (/^(code|user_code|device_code|otp|jti)$/i.test(name))
+    return !(name === 'code' && typeof value === 'string' && ERROR_CODE.test(value));
   return SECRET_NAME.test(name) && typeof value !== 'boolean' && typeof value !== 'number';
 }
 
@@ -39,7 +41,8 @@ export function redactedUrl(url: string): string {
   const shown = redactedPath(path);
   if (!query) return shown;
   const fields = [...new URLSearchParams(query)].map(([name, value]) => {
-    const safeName = /^[\w.-]{1,64}$/.test(name) ? name : SECRET;
+    // A name without a value may be the secret itself.
+    const safeName = value !== '' && /^[\w.-]{1,64}$/.test(name) ? name : SECRET;
     return `${safeName}=${HARMLESS_QUERY.has(name) ? encodeURIComponent(scrubText(value)) : SECRET}`;
   });
   return `${shown}?${fields.join('&')}`;
@@ -47,7 +50,9 @@ export function redactedUrl(url: string): string {
 
 function redactedPath(path: string): string {
   const segments = path.split('/');
-  return segments.map((segment, i) => (isSecretSegment(segment, segments[i - 1] ?? '') ? SECRET : scrubText(segment))).join('/');
+  return segments
+    .map((segment, i) => (isSecretSegment(segment, segments[i - 1] ?? '') ? SECRET : scrubText(segment)))
+    .join('/');
 }
 
 const WORD = /^[a-z]+(-[a-z]+)*$/;
@@ -59,7 +64,13 @@ function isSecretSegment(segment: string, before: string): boolean {
 
 /** 20 characters or more of all three kinds: drawn at random, not written. Ids of ours (`usr_` and hex) are not. */
 function looksDrawn(text: string): boolean {
-  return text.length >= 20 && /[A-Z]/.test(text) && /[a-z]/.test(text) && /[0-9_-]/.test(text) && !text.includes('.');
+  return (
+    text.length >= 20 &&
+    /[A-Z]/.test(text) &&
+    /[a-z]/.test(text) &&
+    /[0-9_-]/.test(text) &&
+    !text.includes('.')
+  );
 }
 
 /** Free text without what looks like a secret: tokens, headers, passwords in URLs, links. Safe on a line of JSON: eats no quote. */
@@ -69,7 +80,10 @@ export function scrubText(text: string): string {
     .replace(/\b(Bearer|Basic|DPoP)\s+[A-Za-z0-9._~+/=-]+/gi, `$1 ${SECRET}`)
     .replace(/(:\/\/)[^\s/@"\\]+@/g, `$1${SECRET}@`)
     .replace(/([?&#](?!(?:client_id|scope|response_type)=)[\w.-]{1,64}=)[^\s&"'\\<>#]+/g, `$1${SECRET}`)
-    .replace(/\/(magic-link|link|reset|recovery|sign-up|invitation|verify|confirm)\/(?![a-z-]+(?:[/?\s"\\]|$))[^\s/?"'\\<>#]+/g, `/$1/${SECRET}`)
+    .replace(
+      /\/(magic-link|link|reset|recovery|sign-up|invitation|verify|confirm)\/(?![a-z-]+(?:[/?\s"\\]|$))[^\s/?"'\\<>#]+/g,
+      `/$1/${SECRET}`,
+    )
     .replace(/[A-Za-z0-9_-]{43,}/g, (word) => (looksDrawn(word) ? SECRET : word));
 }
 
@@ -83,7 +97,10 @@ export function scrub(value: unknown, depth = 0): unknown {
   if (Buffer.isBuffer(value) || ArrayBuffer.isView(value)) return '[bytes]';
   if (Array.isArray(value)) return value.slice(0, 50).map((item) => scrub(item, depth + 1));
   if (value instanceof Map || value instanceof Set) return `[${value.constructor.name}]`;
-  const entries = Object.entries(value).map(([name, inner]) => [name, isSecretField(name, inner) ? SECRET : scrub(inner, depth + 1)]);
+  const entries = Object.entries(value).map(([name, inner]) => [
+    name,
+    isSecretField(name, inner) ? SECRET : scrub(inner, depth + 1),
+  ]);
   return Object.fromEntries(entries);
 }
 
@@ -93,7 +110,7 @@ function describeError(error: Error, depth: number): object {
   return {
     type: error.name,
     message: error.message,
-    ...(extra.code === undefined || isSecretField('code', String(extra.code)) ? {} : { code: String(extra.code) }),
+    ...(typeof extra.code === 'string' && !isSecretField('code', extra.code) ? { code: extra.code } : {}),
     ...(typeof extra.constraint === 'string' ? { constraint: extra.constraint } : {}),
     ...(typeof extra.table === 'string' ? { table: extra.table } : {}),
     stack: error.stack,

@@ -14,13 +14,19 @@ function textOf(line: string): string {
   }
   const { level, time, msg, err, ...rest } = entry;
   const fields = Object.entries(rest).map(([name, value]) => `${name}=${shown(value)}`);
-  const head = [String(time).slice(11, 19), String(level).padEnd(5), printable(String(msg ?? '')), ...fields].join(' ');
+  const head = [String(time).slice(11, 19), String(level).padEnd(5), printable(textual(msg)), ...fields].join(
+    ' ',
+  );
   return `${head}${stackOf(err)}\n`;
 }
 
 function shown(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return /[\s"]/.test(text) && typeof value === 'string' ? JSON.stringify(text) : printable(text);
+}
+
+function textual(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
 /** Without control characters: a terminal obeys them, and a line break would forge an entry. */
@@ -31,7 +37,10 @@ function printable(text: string): string {
 function stackOf(err: unknown): string {
   if (typeof err !== 'object' || err === null) return '';
   const { stack, message, cause } = err as { stack?: unknown; message?: unknown; cause?: unknown };
-  const lines = String(stack ?? message ?? '').split('\n').map(printable);
-  const because = cause === undefined ? '' : `\n  because${stackOf(cause) || ` ${printable(String(cause))}`}`;
+  const lines = textual(stack ?? message)
+    .split('\n')
+    .map(printable);
+  const because =
+    cause === undefined ? '' : `\n  because${stackOf(cause) || ` ${printable(textual(cause))}`}`;
   return `\n  ${lines.join('\n  ')}${because}`;
 }

@@ -31,7 +31,8 @@ export type CreateUser = {
   by: Author;
 };
 
-const PASSWORD_MAX_LENGTH = 256;
+/** As at the sign-in pages, counted as there: what is set here has to be accepted there. */
+const PASSWORD_MAX_LENGTH = 128;
 const METADATA_MAX_BYTES = 16_384;
 
 /** A user made by an operator. Problems `users.email_taken`, `users.phone_taken` and those of malformed values. */
@@ -85,7 +86,7 @@ export function requirePhone(input: string): string {
 /** Length in characters as a person counts them; everything else about it is the person's own choice (NIST 800-63B-4 §3.1.1.2). */
 export function requirePassword(password: string, minLength: number): string {
   if (password.length > PASSWORD_MAX_LENGTH) throw passwordTooLong(PASSWORD_MAX_LENGTH);
-  if (Array.from(password.normalize('NFC')).length < minLength) throw passwordTooShort(minLength);
+  if (Array.from(password.normalize('NFKC')).length < minLength) throw passwordTooShort(minLength);
   return password;
 }
 

@@ -30,10 +30,10 @@ const ROOMS = ['src/sign-in/methods/', 'src/surfaces/'];
 // decision in docs/decisions/.
 const LIBRARIES: Record<string, string[]> = {
   '@koa/router': ['http', 'oidc', 'sign-in', 'surfaces'],
-  '@node-rs/argon2': ['sign-in/methods/password'],
+  '@node-rs/argon2': ['sign-in/passwords'],
   '@opentelemetry/api': ['telemetry'],
   '@simplewebauthn/server': ['sign-in/methods/passkey'],
-  argon2: ['sign-in/methods/password'],
+  argon2: ['sign-in/passwords'],
   ejs: ['http'],
   'intl-messageformat': ['http'],
   ioredis: ['storage'],

@@ -27,7 +27,8 @@ describe('the configuration', () => {
     try {
       load(env);
     } catch (error) {
-      if (error instanceof ConfigFaults) return error.faults.map(({ variable, message }) => `${variable}: ${message}`);
+      if (error instanceof ConfigFaults)
+        return error.faults.map(({ variable, message }) => `${variable}: ${message}`);
       throw error;
     }
     return [];
@@ -35,7 +36,14 @@ describe('the configuration', () => {
 
   it('needs nothing at all in development', () => {
     const config = load({});
-    expect(config).to.include({ environment: 'development', baseUrl: 'http://localhost:3000', port: 3000, host: '127.0.0.1', isHttps: false, isLoopback: true });
+    expect(config).to.include({
+      environment: 'development',
+      baseUrl: 'http://localhost:3000',
+      port: 3000,
+      host: '127.0.0.1',
+      isHttps: false,
+      isLoopback: true,
+    });
     expect(config.database.kind).to.equal('embedded');
     expect(config.dataDir).to.equal(join(cwd, 'data'));
     expect(config.mailFrom).to.equal('no-reply@localhost');
@@ -50,7 +58,8 @@ describe('the configuration', () => {
     const second = load({});
     expect(second.adminApiKey?.reveal()).to.equal(first.adminApiKey?.reveal());
     expect(second.encryptionKeys.reveal()[0].equals(first.encryptionKeys.reveal()[0])).to.equal(true);
-    for (const name of ['encryption_keys', 'admin_api_key']) expect(statSync(join(cwd, 'data', name)).mode & 0o777).to.equal(0o600);
+    for (const name of ['encryption_keys', 'admin_api_key'])
+      expect(statSync(join(cwd, 'data', name)).mode & 0o777).to.equal(0o600);
     expect(first.adminApiKeyPath).to.equal(join(cwd, 'data', 'admin_api_key'));
     expect(readFileSync(first.adminApiKeyPath!, 'utf8').trim()).to.equal(first.adminApiKey?.reveal());
   });
@@ -62,7 +71,12 @@ describe('the configuration', () => {
 
   it('is production as soon as BASE_URL is not on loopback', () => {
     const config = load(production);
-    expect(config).to.include({ environment: 'production', host: '0.0.0.0', logFormat: 'json', isHttps: true });
+    expect(config).to.include({
+      environment: 'production',
+      host: '0.0.0.0',
+      logFormat: 'json',
+      isHttps: true,
+    });
     expect(config.adminApiKey).to.equal(undefined);
     expect(config.warnings).to.deep.equal([]);
   });
@@ -70,7 +84,10 @@ describe('the configuration', () => {
   it('names every variable that production wants, at once', () => {
     const faults = faultsOf({ BASE_URL: 'http://id.example.com', PORT: 'x', LATCHKEY_TYPO: '1' });
     for (const name of ['LATCHKEY_TYPO', 'PORT', 'BASE_URL', 'ENCRYPTION_KEYS', 'SMTP_URL', 'DATABASE_URL']) {
-      expect(faults.some((fault) => fault.startsWith(`${name}:`)), name).to.equal(true);
+      expect(
+        faults.some((fault) => fault.startsWith(`${name}:`)),
+        name,
+      ).to.equal(true);
     }
   });
 
@@ -82,7 +99,10 @@ describe('the configuration', () => {
 
   it('refuses secrets in production that were generated for development', () => {
     load({});
-    const generated = { ENCRYPTION_KEYS: readFileSync(join(cwd, 'data', 'encryption_keys'), 'utf8'), ADMIN_API_KEY: readFileSync(join(cwd, 'data', 'admin_api_key'), 'utf8') };
+    const generated = {
+      ENCRYPTION_KEYS: readFileSync(join(cwd, 'data', 'encryption_keys'), 'utf8'),
+      ADMIN_API_KEY: readFileSync(join(cwd, 'data', 'admin_api_key'), 'utf8'),
+    };
     const faults = faultsOf({ ...production, ...generated });
     expect(faults.map((fault) => fault.split(':')[0])).to.deep.equal(['ENCRYPTION_KEYS', 'ADMIN_API_KEY']);
   });
@@ -92,26 +112,50 @@ describe('the configuration', () => {
     ['HTTPS://ID.Example.com:443', 'https://id.example.com'],
     ['https://id.example.com:8443', 'https://id.example.com:8443'],
   ] as const) {
-    it(`takes ${given} for ${origin}`, () => expect(load({ ...production, BASE_URL: given }).baseUrl).to.equal(origin));
+    it(`takes ${given} for ${origin}`, () =>
+      expect(load({ ...production, BASE_URL: given }).baseUrl).to.equal(origin));
   }
 
-  for (const wrong of ['https://id.example.com/auth', 'https://id.example.com//', 'https://id.example.com?x', 'https://id.example.com/#', 'https://u:p@id.example.com', 'ftp://id.example.com', 'id.example.com', 'https://id.example.com.']) {
-    it(`refuses ${wrong} as BASE_URL`, () => expect(faultsOf({ ...production, BASE_URL: wrong }).join()).to.include('BASE_URL:'));
+  for (const wrong of [
+    'https://id.example.com/auth',
+    'https://id.example.com//',
+    'https://id.example.com?x',
+    'https://id.example.com/#',
+    'https://u:p@id.example.com',
+    'ftp://id.example.com',
+    'id.example.com',
+    'https://id.example.com.',
+  ]) {
+    it(`refuses ${wrong} as BASE_URL`, () =>
+      expect(faultsOf({ ...production, BASE_URL: wrong }).join()).to.include('BASE_URL:'));
   }
 
-  for (const loopback of ['http://127.0.0.1:3000', 'http://127.8.9.1', 'http://[::1]:3000', 'http://latchkey.localhost:3000']) {
-    it(`knows ${loopback} for loopback`, () => expect(load({ BASE_URL: loopback })).to.include({ environment: 'development', isLoopback: true }));
+  for (const loopback of [
+    'http://127.0.0.1:3000',
+    'http://127.8.9.1',
+    'http://[::1]:3000',
+    'http://latchkey.localhost:3000',
+  ]) {
+    it(`knows ${loopback} for loopback`, () =>
+      expect(load({ BASE_URL: loopback })).to.include({ environment: 'development', isLoopback: true }));
   }
 
   it('is not deceived by a host that only looks like loopback', () => {
-    for (const BASE_URL of ['https://127.0.0.1.evil.example', 'https://localhost.evil.example']) expect(load({ ...production, BASE_URL }).isLoopback).to.equal(false);
+    for (const BASE_URL of ['https://127.0.0.1.evil.example', 'https://localhost.evil.example'])
+      expect(load({ ...production, BASE_URL }).isLoopback).to.equal(false);
   });
 
   it('reads NAME_FILE, and refuses it beside NAME', () => {
     writeFileSync(join(cwd, 'token'), 'a-metrics-token-of-good-length\n');
-    expect(load({ METRICS_TOKEN_FILE: join(cwd, 'token') }).metricsToken?.reveal()).to.equal('a-metrics-token-of-good-length');
-    expect(faultsOf({ METRICS_TOKEN_FILE: 'token', METRICS_TOKEN: 'another-token-of-good-length' }).join()).to.include('unset one of them');
-    expect(faultsOf({ METRICS_TOKEN_FILE: 'nowhere' }).join()).to.include('METRICS_TOKEN_FILE: nowhere can not be read (ENOENT)');
+    expect(load({ METRICS_TOKEN_FILE: join(cwd, 'token') }).metricsToken?.reveal()).to.equal(
+      'a-metrics-token-of-good-length',
+    );
+    expect(
+      faultsOf({ METRICS_TOKEN_FILE: 'token', METRICS_TOKEN: 'another-token-of-good-length' }).join(),
+    ).to.include('unset one of them');
+    expect(faultsOf({ METRICS_TOKEN_FILE: 'nowhere' }).join()).to.include(
+      'METRICS_TOKEN_FILE: nowhere can not be read (ENOENT)',
+    );
   });
 
   it('reads .env in development, where the environment wins', () => {
@@ -127,38 +171,71 @@ describe('the configuration', () => {
   });
 
   it('ignores what Kubernetes and Docker announce about a service called latchkey', () => {
-    const links = { LATCHKEY_SERVICE_HOST: '10.0.0.1', LATCHKEY_SERVICE_PORT_HTTP: '80', LATCHKEY_PORT: 'tcp://10.0.0.1:80', LATCHKEY_PORT_80_TCP_ADDR: '10.0.0.1' };
+    const links = {
+      LATCHKEY_SERVICE_HOST: '10.0.0.1',
+      LATCHKEY_SERVICE_PORT_HTTP: '80',
+      LATCHKEY_PORT: 'tcp://10.0.0.1:80',
+      LATCHKEY_PORT_80_TCP_ADDR: '10.0.0.1',
+    };
     expect(faultsOf(links)).to.deep.equal([]);
     expect(faultsOf({ LATCHKEY_PORT: '80' })).to.deep.equal(['LATCHKEY_PORT: is unknown; the name is PORT']);
   });
 
   it('takes keys as base64, base64url and hex, newest first', () => {
-    const bytes = [1, 2, 3].map((seed) => Buffer.from(Array.from({ length: 32 }, (_, i) => (i * 31 + seed) % 256)));
-    const text = [bytes[0]!.toString('base64'), bytes[1]!.toString('base64url'), bytes[2]!.toString('hex')].join(', ');
+    const bytes = [1, 2, 3].map((seed) =>
+      Buffer.from(Array.from({ length: 32 }, (_, i) => (i * 31 + seed) % 256)),
+    );
+    const text = [
+      bytes[0]!.toString('base64'),
+      bytes[1]!.toString('base64url'),
+      bytes[2]!.toString('hex'),
+    ].join(', ');
     const keys = load({ ENCRYPTION_KEYS: text }).encryptionKeys.reveal();
     expect(keys.map((key) => key.toString('hex'))).to.deep.equal(bytes.map((key) => key.toString('hex')));
   });
 
-  for (const [what, value] of [['short', 'abc'], ['not random', 'A'.repeat(43)], ['doubled', `${KEY},${KEY}`]] as const) {
-    it(`refuses an encryption key that is ${what}`, () => expect(faultsOf({ ENCRYPTION_KEYS: value }).join()).to.include('ENCRYPTION_KEYS:'));
+  for (const [what, value] of [
+    ['short', 'abc'],
+    ['not random', 'A'.repeat(43)],
+    ['doubled', `${KEY},${KEY}`],
+  ] as const) {
+    it(`refuses an encryption key that is ${what}`, () =>
+      expect(faultsOf({ ENCRYPTION_KEYS: value }).join()).to.include('ENCRYPTION_KEYS:'));
   }
 
   it('refuses an ADMIN_API_KEY below 32 characters', () => {
-    expect(faultsOf({ ADMIN_API_KEY: 'abcdefghijklmnopqrstuvwxyz01234' })).to.deep.equal(['ADMIN_API_KEY: must have at least 32 characters']);
+    expect(faultsOf({ ADMIN_API_KEY: 'abcdefghijklmnopqrstuvwxyz01234' })).to.deep.equal([
+      'ADMIN_API_KEY: must have at least 32 characters',
+    ]);
   });
 
   it('refuses contradictions', () => {
     expect(faultsOf({ DATABASE_OPERATOR_URL: 'postgres://o@db/x' }).join()).to.include('DATABASE_URL is not');
     expect(faultsOf({ WEB_CONCURRENCY: '2' }).join()).to.include('set DATABASE_URL');
-    expect(faultsOf({ DATABASE_URL: 'postgres://o@db/x', DATABASE_OPERATOR_URL: 'postgres://o@db/x' }).join()).to.include('must name another role');
+    expect(
+      faultsOf({ DATABASE_URL: 'postgres://o@db/x', DATABASE_OPERATOR_URL: 'postgres://o@db/x' }).join(),
+    ).to.include('must name another role');
   });
 
   it('understands Redis alone, with Sentinels and as a cluster', () => {
     expect(load({ REDIS_URL: 'rediss://:pw@r:6380' }).redis?.kind).to.equal('single');
     const sentinel = load({ REDIS_URL: 'redis+sentinel://u:p%40ss@a:1,b/main/2' }).redis;
-    expect(sentinel).to.deep.include({ kind: 'sentinel', name: 'main', database: 2, tls: false, username: 'u', nodes: [{ host: 'a', port: 1 }, { host: 'b', port: 26379 }] });
+    expect(sentinel).to.deep.include({
+      kind: 'sentinel',
+      name: 'main',
+      database: 2,
+      tls: false,
+      username: 'u',
+      nodes: [
+        { host: 'a', port: 1 },
+        { host: 'b', port: 26379 },
+      ],
+    });
     expect(sentinel?.kind === 'sentinel' && sentinel.password?.reveal()).to.equal('p@ss');
-    expect(load({ REDIS_URL: 'rediss+cluster://a:7000,b:7001' }).redis).to.deep.include({ kind: 'cluster', tls: true });
+    expect(load({ REDIS_URL: 'rediss+cluster://a:7000,b:7001' }).redis).to.deep.include({
+      kind: 'cluster',
+      tls: true,
+    });
     expect(faultsOf({ REDIS_URL: 'redis+sentinel://a:1' }).join()).to.include('must name the master');
   });
 
@@ -171,13 +248,25 @@ describe('the configuration', () => {
 
   it('never prints a secret, in no way of printing', () => {
     const config = load({ ...production, ADMIN_API_KEY: 'canary-0123456789-abcdefghijklmnop' });
-    for (const printed of [inspect(config, { depth: 9, showHidden: true }), JSON.stringify(config), String(config.adminApiKey), `${config.smtpUrl}`]) {
+    for (const printed of [
+      inspect(config, { depth: 9, showHidden: true }),
+      JSON.stringify(config),
+      String(config.adminApiKey),
+      String(config.smtpUrl),
+    ]) {
       for (const secret of ['canary', 'hunter2', 'hunter3', KEY]) expect(printed).not.to.include(secret);
     }
   });
 
   it('never quotes a secret in a fault', () => {
-    const faults = faultsOf({ ADMIN_API_KEY: 'canary', METRICS_TOKEN: 'canary', ENCRYPTION_KEYS: 'canary', DATABASE_URL: 'mysql://canary', REDIS_URL: 'canary', SMTP_URL: 'canary' });
+    const faults = faultsOf({
+      ADMIN_API_KEY: 'canary',
+      METRICS_TOKEN: 'canary',
+      ENCRYPTION_KEYS: 'canary',
+      DATABASE_URL: 'mysql://canary',
+      REDIS_URL: 'canary',
+      SMTP_URL: 'canary',
+    });
     expect(faults).to.have.length(6);
     expect(faults.join()).not.to.include('canary');
   });

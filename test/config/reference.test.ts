@@ -30,6 +30,9 @@ describe('the reference of the configuration', () => {
   });
 
   it('says one sentence about each', () => {
-    for (const name of variableNames) expect(noteOf(name).sentence, name).to.match(/^[A-Z].*[.]$/).and.not.match(/[.] [A-Z]/);
+    for (const name of variableNames)
+      expect(noteOf(name).sentence, name)
+        .to.match(/^[A-Z].*[.]$/)
+        .and.not.match(/[.] [A-Z]/);
   });
 });

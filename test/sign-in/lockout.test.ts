@@ -4,7 +4,7 @@ import { subjectOf } from '../../src/sign-in/lockout/attempt.ts';
 import { clearFailures, codesToday, countCode, reserveTry } from '../../src/sign-in/lockout/store.ts';
 import { scoped } from '../../src/storage/database.ts';
 import { sql } from '../../src/storage/sql.ts';
-import { startTestLatchkey, type TestLatchkey } from '../support/latchkey.ts';
+import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { insertBareApp, testDatabase, type TestDatabase } from '../support/stores.ts';
 import { freshEmail, isSignedIn, makeApp, makeUser, PASSWORD, signInWithPassword } from './people.ts';
 

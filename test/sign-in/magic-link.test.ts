@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { drivers, startTestLatchkey, type TestLatchkey } from '../support/latchkey.ts';
+import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { askForLink, begin, codeOn, isSignedIn, linkTo, makeApp, makeUser, redeem, signInWithPassword, sixteen } from './people.ts';
 
 for (const driver of drivers) {
@@ -38,7 +38,7 @@ for (const driver of drivers) {
       await agent.send(path, { method: 'HEAD' });
       for (let i = 0; i < 3; i += 1) await lk.agent().open(path);
       const page = await scanner.open(path);
-      for (const form of [...page.html.matchAll(/action="([^"]+)"/g)]) {
+      for (const form of page.html.matchAll(/action="([^"]+)"/g)) {
         await scanner.submit(page, {}, { ending: form[1]! });
         const forced = await scanner.submit(page, {}, { ending: form[1]!, action: path });
         expect(isSignedIn(forced)).to.equal(false);

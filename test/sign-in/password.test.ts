@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { startTestLatchkey, type TestLatchkey } from '../support/latchkey.ts';
+import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { begin, isSignedIn, makeApp, makeUser, PASSWORD, redeem, signInWithPassword } from './people.ts';
 
 describe('signing in with a password', () => {

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Agent, Page } from '../support/agent.ts';
-import { linkIn, type TestLatchkey } from '../support/latchkey.ts';
+import { linkIn, type TestLatchkey } from '../support/app.ts';
 
 export const PASSWORD = 'violet harbour ninety lamps';
 export const REDIRECT_URI = 'https://shop.example/callback';
@@ -37,7 +37,7 @@ export async function begin(agent: Agent, appId: string, extra: Record<string, s
     code_challenge_method: 'S256',
     ...extra,
   });
-  return agent.open(`/auth/${appId}/authorize?${query}`);
+  return agent.open(`/auth/${appId}/authorize?${query.toString()}`);
 }
 
 export const isSignedIn = (page: Page): boolean => page.url.startsWith(REDIRECT_URI) && new URL(page.url).searchParams.has('code');

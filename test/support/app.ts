@@ -3,10 +3,11 @@ import { createServer, type AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { type Latchkey, startLatchkey } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { DatabaseOptions } from '../../src/storage/database.ts';
-import { createLogger, silentLogger } from '../../src/telemetry/log.ts';
+import { createLogger, type Logger, silentLogger } from '../../src/telemetry/log.ts';
 import { Agent } from './agent.ts';
 import { createDatabase, dropDatabase, testRedisUrl } from './servers.ts';
 import './stores.ts';
@@ -23,6 +24,10 @@ export type TestLatchkey = {
   /** Mails to an address, newest first; waits until there are `count`. */
   mailsTo(address: string, count?: number): Promise<Mail[]>;
   agent(headers?: Record<string, string>): Agent;
+  /** One statement as the database's owner, whom row-level security does not bind: for looking at rows and for moving their clocks. */
+  sql<Row = Record<string, any>>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** The same in a transaction that stays open, and holds its locks, until it is committed. */
+  hold(text: string, values?: unknown[]): Promise<{ commit(): Promise<void> }>;
   stop(): Promise<void>;
 };
 
@@ -33,6 +38,8 @@ export type TestOptions = {
   /** The host in URLs; the server listens on loopback. */
   database?: { host: string; database: string };
   redisUrl?: string;
+  /** Where log lines go; silent without it, unless TEST_LOG is set. */
+  log?: Logger;
 };
 
 const ADMIN_KEY = 'test-admin-key-0123456789-0123456789-abcdef';
@@ -60,7 +67,7 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
       ...options.env,
     },
   });
-  const log = process.env['TEST_LOG'] ? createLogger({ logLevel: 'debug', logFormat: 'text' }) : silentLogger;
+  const log = options.log ?? (process.env['TEST_LOG'] ? createLogger({ logLevel: 'debug', logFormat: 'text' }) : silentLogger);
   const root = new URL('../..', import.meta.url).pathname;
   const latchkey = await startLatchkey({ config, log, version: 'test', root, ...(options.observe ? { observe: options.observe } : {}) });
   return {
@@ -69,10 +76,35 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
     admin: (method, path, body, headers) => callAdmin(baseUrl, { method, path, body, headers }),
     mailsTo: (address, count = 1) => waitForMails(baseUrl, address, count),
     agent: (headers) => new Agent(baseUrl, headers),
+    sql: (text, values) => asOwner(database, text, values),
+    hold: (text, values) => holdAsOwner(database, text, values),
     async stop() {
       await latchkey.close();
       if (!options.database) await dropDatabase(database);
       rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function asOwner<Row>(database: { host: string; database: string }, text: string, values: unknown[] = []): Promise<Row[]> {
+  const client = new pg.Client({ ...database, user: 'postgres' });
+  await client.connect();
+  try {
+    return (await client.query(text, values)).rows as Row[];
+  } finally {
+    await client.end();
+  }
+}
+
+async function holdAsOwner(database: { host: string; database: string }, text: string, values: unknown[] = []): Promise<{ commit(): Promise<void> }> {
+  const client = new pg.Client({ ...database, user: 'postgres' });
+  await client.connect();
+  await client.query('begin');
+  await client.query(text, values);
+  return {
+    async commit() {
+      await client.query('commit');
+      await client.end();
     },
   };
 }

@@ -9,14 +9,27 @@ export type EnqueueDeps = {
   wake: () => void;
 };
 
-export type JobOrder = { appId: string; kind: string; payload: object; delaySeconds?: number; expiresInSeconds?: number };
+export type JobOrder = {
+  appId: string;
+  kind: string;
+  payload: object;
+  delaySeconds?: number;
+  expiresInSeconds?: number;
+};
 
 /** Adds a job to the caller's transaction: it is done if, and only if, that commits. The payload is sealed. Answers its id. */
 export async function enqueueJob(tx: Transaction, deps: EnqueueDeps, order: JobOrder): Promise<string> {
   const jobId = newId('job');
   const { appId, kind } = order;
   const payload = seal(deps.rootKeys, payloadAt(appId, jobId), JSON.stringify(order.payload));
-  await insertJob(tx, { appId, jobId, kind, payload, delaySeconds: order.delaySeconds ?? 0, expiresInSeconds: order.expiresInSeconds });
+  await insertJob(tx, {
+    appId,
+    jobId,
+    kind,
+    payload,
+    delaySeconds: order.delaySeconds ?? 0,
+    expiresInSeconds: order.expiresInSeconds,
+  });
   tx.afterCommit(deps.wake);
   return jobId;
 }

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 /** Work to be done after the commit that asked for it, at least once. */
 export type Job = {
   appId: string;
@@ -22,6 +23,6 @@ export class GiveUp extends Error {
 export const MAX_ATTEMPTS = 12;
 
 /** Seconds to wait after the n-th failed attempt: 5 s, 15 s, 45 s … at most three hours; a fifth of it by chance, so that a recovering server is not stormed. */
-export function backoffSeconds(attempt: number, chance: number = Math.random()): number {
+export function backoffSeconds(attempt: number, chance: number = randomInt(1000) / 1000): number {
   return Math.min(5 * 3 ** (attempt - 1), 10_800) * (0.9 + 0.2 * chance);
 }

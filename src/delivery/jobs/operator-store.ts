@@ -7,7 +7,10 @@ export type ClaimedJob = { app_id: string; job_id: string; kind: string; payload
  * Takes up to `most` due jobs of these kinds for `leaseSeconds`: two processes never hold the same one at once,
  * and one whose process dies is due again when the lease is over.
  */
-export function claimDueJobs(db: Database, claim: { kinds: string[]; most: number; leaseSeconds: number }): Promise<ClaimedJob[]> {
+export function claimDueJobs(
+  db: Database,
+  claim: { kinds: string[]; most: number; leaseSeconds: number },
+): Promise<ClaimedJob[]> {
   return db.query<ClaimedJob>(
     undefined,
     sql`update jobs set attempts = attempts + 1, run_at = now() + ${claim.leaseSeconds} * interval '1 second'
@@ -25,7 +28,11 @@ export async function removeJob(db: Database, job: JobKey): Promise<void> {
   await db.query(undefined, sql`delete from jobs where app_id = ${job.app_id} and job_id = ${job.job_id}`);
 }
 
-export async function postponeJob(db: Database, job: JobKey, after: { seconds: number; error: string }): Promise<void> {
+export async function postponeJob(
+  db: Database,
+  job: JobKey,
+  after: { seconds: number; error: string },
+): Promise<void> {
   await db.query(
     undefined,
     sql`update jobs set run_at = now() + ${after.seconds} * interval '1 second', last_error = ${after.error}
@@ -34,7 +41,10 @@ export async function postponeJob(db: Database, job: JobKey, after: { seconds: n
 }
 
 export async function giveJobUp(db: Database, job: JobKey, error: string): Promise<void> {
-  await db.query(undefined, sql`update jobs set failed_at = now(), last_error = ${error} where app_id = ${job.app_id} and job_id = ${job.job_id}`);
+  await db.query(
+    undefined,
+    sql`update jobs set failed_at = now(), last_error = ${error} where app_id = ${job.app_id} and job_id = ${job.job_id}`,
+  );
 }
 
 /** Removes what is not worth doing any more, and what was given up a week ago. The kinds of what expired. */
@@ -48,6 +58,9 @@ export async function removeStaleJobs(db: Database): Promise<string[]> {
 }
 
 export async function countPendingJobs(db: Database): Promise<number> {
-  const [row] = await db.query<{ pending: string }>(undefined, sql`select count(*) as pending from jobs where failed_at is null`);
+  const [row] = await db.query<{ pending: string }>(
+    undefined,
+    sql`select count(*) as pending from jobs where failed_at is null`,
+  );
   return Number(row?.pending ?? 0);
 }

@@ -1,7 +1,14 @@
 import type { Queryable } from '../../storage/database.ts';
 import { sql } from '../../storage/sql.ts';
 
-export type NewJob = { appId: string; jobId: string; kind: string; payload: string; delaySeconds: number; expiresInSeconds: number | undefined };
+export type NewJob = {
+  appId: string;
+  jobId: string;
+  kind: string;
+  payload: string;
+  delaySeconds: number;
+  expiresInSeconds: number | undefined;
+};
 
 /** Adds a job in the caller's transaction (the server's role). `payload` is sealed. */
 export async function insertJob(tx: Queryable, job: NewJob): Promise<void> {

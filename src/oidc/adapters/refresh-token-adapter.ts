@@ -1,7 +1,7 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { Provider } from 'oidc-provider';
 import { deriveKey, digestOf, macOf } from '../../kernel/secret.ts';
-import { scoped, type Transaction } from '../../storage/database.ts';
+import { type Queryable, scoped, type Transaction } from '../../storage/database.ts';
 import { insertRefreshToken, refreshTokenByDigest, spendRefreshToken, type StoredRefreshToken } from '../../users/grants/store.ts';
 import { audit } from '../../events/audit.ts';
 import { type Refusal, unitOfWork } from '../unit-of-work.ts';
@@ -22,91 +22,103 @@ export const rotationOf = (): Rotation | undefined => unitOfWork().memo.get('rot
  * stored: within the grace, at this issuer, and only while the successor is unused. Anything else is reuse and
  * revokes the family.
  */
-export function refreshTokenAdapter(deps: AdapterDeps): Adapter {
-  const { appId } = deps;
-  const graceSeconds = deps.snapshot.app.settings.refresh_grace;
-  const successorsOf = (value: string): string[] => deps.rootKeys.map((root) => macOf(deriveKey(root, `refresh-successor:${appId}`), value));
-  const isRetry = (stored: StoredRefreshToken, successors: string[]): string | undefined =>
-    stored.in_grace && !stored.successor_consumed ? successors.find((successor) => digestOf(successor) === stored.successor) : undefined;
-  const read = (q: Pick<Transaction, 'query'>, value: string): Promise<StoredRefreshToken | undefined> =>
-    refreshTokenByDigest(q, { appId, digest: digestOf(value), issuer: deps.issuer, graceSeconds });
+export class RefreshTokenAdapter implements Adapter {
+  readonly #deps: AdapterDeps;
 
-  return {
-    async find(value) {
-      const stored = await read(scoped(deps.db, appId), value);
-      if (!stored) return undefined;
-      const payload = stored.payload as AdapterPayload;
-      rememberGrant(String(payload.grantId), stored.grant_payload, stored.grant_remaining);
-      const token = { ...onThisClock(payload, Number(stored.remaining)), jti: value };
-      const memo = unitOfWork().memo;
-      const successors = successorsOf(value);
-      if (!stored.consumed) {
-        memo.set('rotation', { predecessor: value, successor: successors[0]!, kind: 'first' } satisfies Rotation);
-        return token;
+  constructor(deps: AdapterDeps) {
+    this.#deps = deps;
+  }
+
+  async find(value: string): Promise<AdapterPayload | undefined> {
+    const stored = await this.#read(scoped(this.#deps.db, this.#deps.appId), value);
+    if (!stored) return undefined;
+    const payload = stored.payload as AdapterPayload;
+    rememberGrant(String(payload.grantId), stored.grant_payload, stored.grant_remaining);
+    const token = { ...onThisClock(payload, Number(stored.remaining)), jti: value };
+    const memo = unitOfWork().memo;
+    const successors = this.#successorsOf(value);
+    if (!stored.consumed) {
+      memo.set('rotation', { predecessor: value, successor: successors[0]!, kind: 'first' } satisfies Rotation);
+      return token;
+    }
+    // Elsewhere (introspection, revocation) a spent token is just spent.
+    const retry = Provider.ctx?.oidc?.route === 'token' ? sameSuccessor(stored, successors) : undefined;
+    if (retry) {
+      memo.set('rotation', { predecessor: value, successor: retry, kind: 'retry' } satisfies Rotation);
+      return token;
+    }
+    memo.set('revocation-reason', 'refresh_token_reused');
+    return { ...token, consumed: epochSeconds() };
+  }
+
+  async consume(value: string): Promise<void> {
+    const rotation = rotationOf();
+    if (!rotation) throw new Error('a refresh token was consumed that was not found in this request');
+    const { appId } = this.#deps;
+    unitOfWork().add(async (tx) => {
+      if (rotation.kind === 'retry') return undefined;
+      if (await spendRefreshToken(tx, { appId, digest: digestOf(value), successor: digestOf(rotation.successor) })) return undefined;
+      // Another request was faster. Within the grace that is the same person's second tab.
+      const stored = await this.#read(tx, value);
+      if (stored && sameSuccessor(stored, [rotation.successor])) {
+        rotation.kind = 'retry';
+        return undefined;
       }
-      // Elsewhere (introspection, revocation) a spent token is just spent.
-      const retry = Provider.ctx?.oidc?.route === 'token' ? isRetry(stored, successors) : undefined;
-      if (retry) {
-        memo.set('rotation', { predecessor: value, successor: retry, kind: 'retry' } satisfies Rotation);
-        return token;
-      }
-      memo.set('revocation-reason', 'refresh_token_reused');
-      return { ...token, consumed: epochSeconds() };
-    },
+      if (stored) await revokeFamily(this.#deps, tx, String((stored.payload as AdapterPayload).grantId));
+      return invalidGrant;
+    });
+  }
 
-    consume(value) {
-      const rotation = rotationOf();
-      if (!rotation) return Promise.reject(new Error('a refresh token was consumed that was not found in this request'));
-      unitOfWork().add(async (tx) => {
-        if (rotation.kind === 'retry') return undefined;
-        if (await spendRefreshToken(tx, { appId, digest: digestOf(value), successor: digestOf(rotation.successor) })) return undefined;
-        // Another request was faster. Within the grace that is the same person's second tab.
-        const stored = await read(tx, value);
-        if (stored && isRetry(stored, [rotation.successor])) {
-          rotation.kind = 'retry';
-          return undefined;
-        }
-        if (stored) await revokeFamily(deps, tx, String((stored.payload as AdapterPayload).grantId));
-        return invalidGrant;
-      });
-      return Promise.resolve();
-    },
+  async upsert(id: string, payload: AdapterPayload, ttlSeconds = 1): Promise<void> {
+    const { jti: _jti, exp: _exp, ...kept } = payload;
+    const rotation = rotationOf();
+    const rotated = rotation?.successor === id ? rotation : undefined;
+    const token = {
+      appId: this.#deps.appId,
+      digest: digestOf(id),
+      issuer: this.#deps.issuer,
+      grantId: String(kept.grantId),
+      clientId: String(kept.clientId),
+      userId: String(kept.accountId),
+      sessionUid: kept.expiresWithSession ? kept.sessionUid : undefined,
+      predecessor: rotated && digestOf(rotated.predecessor),
+      // Whether it ends with the session is decided by its grant, which sign-out revokes; idle time alone does not.
+      payload: { ...kept, expiresWithSession: undefined, endsWithSession: kept.expiresWithSession ?? false },
+      ttlSeconds,
+    };
+    unitOfWork().add(async (tx) => {
+      if (rotated?.kind === 'retry') return undefined;
+      return (await insertRefreshToken(tx, token)) ? undefined : invalidGrant;
+    });
+  }
 
-    upsert(id, payload, ttlSeconds = 1) {
-      const { jti: _jti, exp: _exp, ...kept } = payload;
-      const rotation = rotationOf();
-      const rotated = rotation?.successor === id ? rotation : undefined;
-      const token = {
-        appId,
-        digest: digestOf(id),
-        issuer: deps.issuer,
-        grantId: String(kept.grantId),
-        clientId: String(kept.clientId),
-        userId: String(kept.accountId),
-        sessionUid: kept.expiresWithSession ? kept.sessionUid : undefined,
-        predecessor: rotated && digestOf(rotated.predecessor),
-        // Whether it ends with the session is decided by its grant, which sign-out revokes; idle time alone does not.
-        payload: { ...kept, expiresWithSession: undefined, endsWithSession: kept.expiresWithSession ?? false },
-        ttlSeconds,
-      };
-      unitOfWork().add(async (tx) => {
-        if (rotated?.kind === 'retry') return undefined;
-        return (await insertRefreshToken(tx, token)) ? undefined : invalidGrant;
-      });
-      return Promise.resolve();
-    },
+  async destroy(): Promise<void> {
+    if (unitOfWork().memo.get('revocation-reason') === 'refresh_token_reused') {
+      unitOfWork().add((tx) => auditReuse(this.#deps, tx, Provider.ctx?.oidc?.client?.clientId));
+    }
+    // The library revokes the grant right behind; without it the token is worth nothing.
+  }
 
-    destroy() {
-      if (unitOfWork().memo.get('revocation-reason') === 'refresh_token_reused') {
-        unitOfWork().add((tx) => auditReuse(deps, tx, Provider.ctx?.oidc?.client?.clientId));
-      }
-      // The library revokes the grant right behind; without it the token is worth nothing.
-      return Promise.resolve();
-    },
-    findByUid: () => Promise.resolve(undefined),
-    findByUserCode: () => Promise.resolve(undefined),
-    revokeByGrantId: () => Promise.resolve(),
-  };
+  async findByUid(): Promise<undefined> {}
+
+  async findByUserCode(): Promise<undefined> {}
+
+  async revokeByGrantId(): Promise<void> {}
+
+  #successorsOf(value: string): string[] {
+    return this.#deps.rootKeys.map((root) => macOf(deriveKey(root, `refresh-successor:${this.#deps.appId}`), value));
+  }
+
+  #read(q: Queryable, value: string): Promise<StoredRefreshToken | undefined> {
+    const { appId, issuer, snapshot } = this.#deps;
+    return refreshTokenByDigest(q, { appId, digest: digestOf(value), issuer, graceSeconds: snapshot.app.settings.refresh_grace });
+  }
+}
+
+/** The successor a retry may have again, if this is one. */
+function sameSuccessor(stored: StoredRefreshToken, successors: string[]): string | undefined {
+  if (!stored.in_grace || stored.successor_consumed) return undefined;
+  return successors.find((successor) => digestOf(successor) === stored.successor);
 }
 
 async function revokeFamily(deps: AdapterDeps, tx: Transaction, grantId: string): Promise<void> {

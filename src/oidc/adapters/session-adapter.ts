@@ -22,102 +22,118 @@ const loginRequired: Refusal = { error: 'login_required', description: 'the sess
  * session back after every authorization; here that is an update of a live row or nothing, so a request in flight
  * never resurrects a session that was ended meanwhile.
  */
-export function sessionAdapter(deps: AdapterDeps): Adapter {
-  const { appId } = deps;
-  const anonymousKey = (digest: string): string => `session:${digest}`;
+export class SessionAdapter implements Adapter {
+  readonly #deps: AdapterDeps;
 
-  const remember = (stored: StoredSession): Known => {
-    const known: Known = { ...stored, readPayload: stored.payload, ending: false };
-    unitOfWork().memo.set(`session-uid:${stored.uid}`, known);
-    unitOfWork().memo.set(`session:${stored.digest}`, known);
-    return known;
-  };
-  const present = (known: Known, id: string | undefined): AdapterPayload => {
-    // A copy: the library writes into what it gets, and what was read has to stay comparable.
-    const { jti: _never, ...payload } = structuredClone(known.payload);
-    return onThisClock({ ...payload, uid: known.uid, kind: 'Session', ...(id === undefined ? {} : { jti: id }) }, Number(known.remaining)) as AdapterPayload;
-  };
-  const fill = async (stored: StoredSession): Promise<void> => {
-    const value = JSON.stringify({ stored, filledAt: Date.now() });
+  constructor(deps: AdapterDeps) {
+    this.#deps = deps;
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    const { appId, db, ephemeral } = this.#deps;
+    const digest = digestOf(id);
+    const seen = unitOfWork().memo.get(`session:${digest}`) as Known | undefined;
+    if (seen) return present(seen, id);
+    const stored = await this.#read('session', digest, () => liveSessionByDigest(scoped(db, appId), appId, digest));
+    if (stored === 'gone') return undefined;
+    if (stored) return present(remember(stored), id);
+    const anonymous = await ephemeral.get(appId, anonymousKey(digest));
+    return anonymous && (onThisClock({ ...JSON.parse(anonymous.value), jti: id }, anonymous.remainingSeconds) as AdapterPayload);
+  }
+
+  async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    const { appId, db } = this.#deps;
+    const seen = unitOfWork().memo.get(`session-uid:${uid}`) as Known | undefined;
+    if (seen) return present(seen, undefined);
+    const stored = await this.#read('session_uid', uid, () => liveSessionByUid(scoped(db, appId), appId, uid));
+    return stored === 'gone' || !stored ? undefined : present(remember(stored), undefined);
+  }
+
+  async upsert(id: string, payload: AdapterPayload): Promise<void> {
+    const { appId, ephemeral } = this.#deps;
+    const digest = digestOf(id);
+    const { jti: _jti, exp: _exp, iat: _iat, ...kept } = payload as SessionPayload & { uid: string };
+    if (!kept.accountId) {
+      await ephemeral.put(appId, anonymousKey(digest), JSON.stringify(kept), { ttlSeconds: ANONYMOUS_SECONDS });
+      return;
+    }
+    const known = unitOfWork().memo.get(`session-uid:${kept.uid}`) as Known | undefined;
+    const next: Next = { digest, payload: kept, fill: (stored) => this.#fill(stored) };
+    if (known) change(this.#deps, known, next);
+    else begin(this.#deps, next);
+  }
+
+  async destroy(id: string): Promise<void> {
+    const { access, appId, ephemeral } = this.#deps;
+    const digest = digestOf(id);
+    const known = unitOfWork().memo.get(`session:${digest}`) as Known | undefined;
+    if (!known) {
+      await ephemeral.delete(appId, anonymousKey(digest));
+      return;
+    }
+    // An id that was given up for a new one in this request: the renewal is already on its way.
+    if (known.digest !== digest) return;
+    known.ending = true;
+    unitOfWork().add(async (tx) => {
+      // Renewal is "destroy the old id, save under a new one"; then this is not the end.
+      if (known.ending) await access.endSession(tx, { appId, uid: known.uid, why: 'signed_out' });
+    });
+  }
+
+  async consume(): Promise<void> {
+    throw new Error('sessions are not consumed');
+  }
+
+  async findByUserCode(): Promise<undefined> {}
+
+  async revokeByGrantId(): Promise<void> {}
+
+  async #read(kind: 'session' | 'session_uid', id: string, fromDatabase: () => Promise<StoredSession | undefined>): Promise<StoredSession | 'gone' | undefined> {
+    const found = await this.#deps.cache.read(this.#deps.appId, kind, id);
+    if (found === 'gone') return found;
+    if (found !== undefined) return aged(JSON.parse(found) as Filled);
+    const stored = await fromDatabase();
+    if (stored) await this.#fill(stored);
+    return stored;
+  }
+
+  async #fill(stored: StoredSession): Promise<void> {
+    const { appId, cache } = this.#deps;
+    const value = JSON.stringify({ stored, filledAt: Date.now() } satisfies Filled);
     const entry = { version: Number(stored.revision), value, ttlSeconds: Number(stored.remaining) };
     await Promise.all([
-      deps.cache.fill(appId, { kind: 'session', id: stored.digest, ...entry }),
-      deps.cache.fill(appId, { kind: 'session_uid', id: stored.uid, ...entry }),
+      cache.fill(appId, { kind: 'session', id: stored.digest, ...entry }),
+      cache.fill(appId, { kind: 'session_uid', id: stored.uid, ...entry }),
     ]);
-  };
-  const cached = async (kind: 'session' | 'session_uid', id: string): Promise<StoredSession | 'gone' | undefined> => {
-    const found = await deps.cache.read(appId, kind, id);
-    if (found === undefined || found === 'gone') return found;
-    const { stored, filledAt } = JSON.parse(found) as { stored: StoredSession; filledAt: number };
-    const age = Math.max(0, (Date.now() - filledAt) / 1000);
-    return { ...stored, remaining: String(Number(stored.remaining) - age), idle_for: String(Number(stored.idle_for) + age) };
-  };
+  }
+}
 
-  return {
-    async find(id) {
-      const digest = digestOf(id);
-      const seen = unitOfWork().memo.get(`session:${digest}`) as Known | undefined;
-      if (seen) return present(seen, id);
-      let stored = await cached('session', digest);
-      if (stored === 'gone') return undefined;
-      if (!stored) {
-        stored = await liveSessionByDigest(scoped(deps.db, appId), appId, digest);
-        if (stored) await fill(stored);
-      }
-      if (stored) return present(remember(stored), id);
-      const anonymous = await deps.ephemeral.get(appId, anonymousKey(digest));
-      return anonymous && (onThisClock({ ...JSON.parse(anonymous.value), jti: id }, anonymous.remainingSeconds) as AdapterPayload);
-    },
+type Filled = { stored: StoredSession; filledAt: number };
 
-    async findByUid(uid) {
-      const seen = unitOfWork().memo.get(`session-uid:${uid}`) as Known | undefined;
-      if (seen) return present(seen, undefined);
-      let stored = await cached('session_uid', uid);
-      if (stored === 'gone') return undefined;
-      if (!stored) {
-        stored = await liveSessionByUid(scoped(deps.db, appId), appId, uid);
-        if (stored) await fill(stored);
-      }
-      return stored && present(remember(stored), undefined);
-    },
+const anonymousKey = (digest: string): string => `session:${digest}`;
 
-    async upsert(id, payload) {
-      const digest = digestOf(id);
-      const { jti: _jti, exp: _exp, iat: _iat, ...kept } = payload as SessionPayload & { uid: string };
-      if (!kept.accountId) {
-        await deps.ephemeral.put(appId, anonymousKey(digest), JSON.stringify(kept), { ttlSeconds: ANONYMOUS_SECONDS });
-        return;
-      }
-      const known = unitOfWork().memo.get(`session-uid:${kept.uid}`) as Known | undefined;
-      if (known) change(deps, known, { digest, payload: kept, fill });
-      else begin(deps, remember, { digest, payload: kept, fill });
-    },
+function remember(stored: StoredSession): Known {
+  const known: Known = { ...stored, readPayload: stored.payload, ending: false };
+  unitOfWork().memo.set(`session-uid:${stored.uid}`, known);
+  unitOfWork().memo.set(`session:${stored.digest}`, known);
+  return known;
+}
 
-    async destroy(id) {
-      const digest = digestOf(id);
-      const known = unitOfWork().memo.get(`session:${digest}`) as Known | undefined;
-      if (!known) {
-        await deps.ephemeral.delete(appId, anonymousKey(digest));
-        return;
-      }
-      // An id that was given up for a new one in this request: the renewal is already on its way.
-      if (known.digest !== digest) return;
-      known.ending = true;
-      unitOfWork().add(async (tx) => {
-        // Renewal is "destroy the old id, save under a new one"; then this is not the end.
-        if (known.ending) await deps.access.endSession(tx, { appId, uid: known.uid, why: 'signed_out' });
-      });
-    },
+function present(known: Known, id: string | undefined): AdapterPayload {
+  // A copy: the library writes into what it gets, and what was read has to stay comparable.
+  const { jti: _never, ...payload } = structuredClone(known.payload);
+  return onThisClock({ ...payload, uid: known.uid, kind: 'Session', ...(id === undefined ? {} : { jti: id }) }, Number(known.remaining)) as AdapterPayload;
+}
 
-    consume: () => Promise.reject(new Error('sessions are not consumed')),
-    findByUserCode: () => Promise.resolve(undefined),
-    revokeByGrantId: () => Promise.resolve(),
-  };
+/** What the cache held, as much older as it has been there. */
+function aged({ stored, filledAt }: Filled): StoredSession {
+  const age = Math.max(0, (Date.now() - filledAt) / 1000);
+  return { ...stored, remaining: String(Number(stored.remaining) - age), idle_for: String(Number(stored.idle_for) + age) };
 }
 
 type Next = { digest: string; payload: SessionPayload & { uid: string }; fill: (stored: StoredSession) => Promise<void> };
 
-function begin(deps: AdapterDeps, remember: (stored: StoredSession) => Known, next: Next): void {
+function begin(deps: AdapterDeps, next: Next): void {
   const { session_idle_ttl: idleSeconds, session_absolute_ttl: absoluteSeconds } = deps.snapshot.app.settings;
   const ctx = Provider.ctx;
   const session = {

@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
 import type { SignInDeps } from '../deps.ts';
-import { faultInWords } from '../methods/password/new-password.ts';
+import { faultInWords } from '../passwords/new-password.ts';
 import { show } from '../page.ts';
 import { onPage, type PageRequest } from '../step.ts';
 import { acceptInvitation, openInvitation } from './accept.ts';

@@ -8,7 +8,7 @@ const limit = z.coerce
   .max(200)
   .default(50)
   .meta({ description: 'How many at most.' });
-const after = z.string().max(500).optional().meta({ description: '`next` of the page before.' });
+const after = z.string().max(500).optional().meta({ description: 'The value of next of the page before.' });
 
 export const pageFields = { limit, after };
 export const pageQuery = z.strictObject(pageFields);
@@ -17,7 +17,7 @@ export type PageQuery = z.output<typeof pageQuery>;
 export const pageOfSchema = (item: z.ZodType) =>
   z.object({
     items: z.array(item),
-    next: z.string().nullable().meta({ description: 'Hand it in as `after`; null on the last page.' }),
+    next: z.string().nullable().meta({ description: 'Hand it in as after; null on the last page.' }),
   });
 
 /** One more than asked for, to know whether there is a next page. */

@@ -23,7 +23,7 @@ export const clientParams = z.strictObject({
 export const secretParams = z.strictObject({ ...clientParams.shape, secret_id: id('sec', 'The secret.') });
 export const userParams = z.strictObject({
   ...appParams.shape,
-  user_id: id('usr', 'The user; `sub` of its tokens.'),
+  user_id: id('usr', 'The user: sub in its tokens.'),
 });
 export const sessionParams = z.strictObject({ ...userParams.shape, session_id: id('ses', 'The session.') });
 export const grantParams = z.strictObject({

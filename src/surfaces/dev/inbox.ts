@@ -25,7 +25,10 @@ export function inboxMessage(ctx: Context, { inbox }: InboxDeps, id: string): vo
   const html = inbox.message(id)?.html;
   if (html == null) throw notFound();
   // Mail needs inline styles; nothing in this page can do anything with them.
-  chooseContentSecurityPolicy(ctx, "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'");
+  chooseContentSecurityPolicy(
+    ctx,
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'",
+  );
   // HTML §7.1.3: a sandboxed page with this policy is not shown at all.
   ctx.remove('Cross-Origin-Opener-Policy');
   ctx.set('Cache-Control', 'no-store');

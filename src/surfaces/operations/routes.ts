@@ -6,7 +6,11 @@ import { sameSecret, digestOf } from '../../kernel/secret.ts';
 import { type HealthDeps, healthOf } from '../../telemetry/health.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 
-export type OperationsDeps = { config: Pick<Config, 'environment' | 'metricsToken'>; health: HealthDeps; metrics: Metrics };
+export type OperationsDeps = {
+  config: Pick<Config, 'environment' | 'metricsToken'>;
+  health: HealthDeps;
+  metrics: Metrics;
+};
 
 /** GET /healthz, /readyz, /health, /metrics: for machines that watch this one. */
 export function operationsRoutes(deps: OperationsDeps): Middleware {

@@ -9,10 +9,10 @@ import { deviceOf } from '../../device-cookie.ts';
 import { nothingHere } from '../../errors.ts';
 import { throttleNetwork } from '../../lockout/network.ts';
 import { showSignIn } from '../../offer.ts';
-import { goTo } from '../../page.ts';
+import { goTo } from '../../onward.ts';
 import { refuseSignIn } from '../../refuse.ts';
 import { interactionPath, type LinkRequest, onStep, type Step } from '../../step.ts';
-import { isTooLong } from './policy.ts';
+import { isTooLong } from '../../passwords/policy.ts';
 import { verifyPassword } from './verify.ts';
 
 // POST …/password {email, password} → signs in, or the sign-in page with one sentence for everything that is wrong

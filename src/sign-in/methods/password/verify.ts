@@ -4,7 +4,7 @@ import { userByEmail } from '../../../users/store.ts';
 import type { SignInDeps } from '../../deps.ts';
 import type { Attempt } from '../../lockout/attempt.ts';
 import { reserveAttempt } from '../../lockout/reserve.ts';
-import { isWeaker } from './argon2.ts';
+import { isWeaker } from '../../passwords/argon2.ts';
 
 export type Verified =
   | { ok: true; userId: string; attempt: Attempt; renewed: { oldHash: string; hash: string } | undefined }

@@ -23,7 +23,7 @@ const password = z
   .string()
   .min(1)
   .max(1024)
-  .meta({ description: 'At least as long as the app asks for; at most 256 characters.' });
+  .meta({ description: 'At least as long as the app asks for; at most 128 characters.' });
 
 export const newUserSchema = z.strictObject({
   email: z.string().max(320),

@@ -6,7 +6,9 @@ type Decoded = { header: unknown; claims: Record<string, unknown> | null; raw: s
 /** What a JWT says, unverified: it is shown, not trusted. An opaque token has neither header nor claims. */
 export function decoded(raw: string): Decoded {
   try {
-    const [header = '', claims = ''] = raw.split('.').map((part) => Buffer.from(part, 'base64url').toString('utf8'));
+    const [header = '', claims = ''] = raw
+      .split('.')
+      .map((part) => Buffer.from(part, 'base64url').toString('utf8'));
     return { header: JSON.parse(header), claims: JSON.parse(claims) as Record<string, unknown>, raw };
   } catch {
     return { header: null, claims: null, raw };
@@ -19,7 +21,11 @@ export function startModel(party: RelyingParty, appName: string, problem: string
     app_name: appName,
     client_id: party.clientId,
     redirect_uri: party.redirectUri,
-    issuers: (['shared', 'own'] as const).map((value) => ({ value, url: party.issuerUrl(value), checked: value === 'shared' })),
+    issuers: (['shared', 'own'] as const).map((value) => ({
+      value,
+      url: party.issuerUrl(value),
+      checked: value === 'shared',
+    })),
     scope: SCOPE,
     problem,
   };
@@ -27,7 +33,8 @@ export function startModel(party: RelyingParty, appName: string, problem: string
 
 export function tokensModel(party: RelyingParty, tokens: Tokens, visit: Visit) {
   const idToken = decoded(tokens.idToken);
-  const fromUserinfo = visit.result?.title === 'Userinfo' ? (visit.result.body as Record<string, unknown>).email : undefined;
+  const fromUserinfo =
+    visit.result?.title === 'Userinfo' ? (visit.result.body as Record<string, unknown>).email : undefined;
   const email = idToken.claims?.email ?? fromUserinfo;
   return {
     issuer: tokens.issuer,

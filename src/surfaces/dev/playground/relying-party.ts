@@ -12,7 +12,13 @@ export type RelyingPartyOptions = {
 /** What has to be remembered between leaving for the provider and coming back. */
 export type Departure = { issuer: IssuerChoice; state: string; nonce: string; verifier: string };
 
-export type Tokens = { issuer: IssuerChoice; idToken: string; accessToken: string; refreshToken: string | undefined; subject: string };
+export type Tokens = {
+  issuer: IssuerChoice;
+  idToken: string;
+  accessToken: string;
+  refreshToken: string | undefined;
+  subject: string;
+};
 
 export type CallResult = { title: string; status: number; body: unknown };
 
@@ -36,12 +42,19 @@ export class RelyingParty {
   }
 
   issuerUrl(issuer: IssuerChoice): string {
-    return issuer === 'shared' ? this.#options.baseUrl : `${this.#options.baseUrl}/auth/${this.#options.clientId}`;
+    return issuer === 'shared'
+      ? this.#options.baseUrl
+      : `${this.#options.baseUrl}/auth/${this.#options.clientId}`;
   }
 
   async depart(issuer: IssuerChoice): Promise<{ url: URL; departure: Departure }> {
     const server = await this.#discover(issuer);
-    const departure = { issuer, state: oidc.randomState(), nonce: oidc.randomNonce(), verifier: oidc.randomPKCECodeVerifier() };
+    const departure = {
+      issuer,
+      state: oidc.randomState(),
+      nonce: oidc.randomNonce(),
+      verifier: oidc.randomPKCECodeVerifier(),
+    };
     const url = oidc.buildAuthorizationUrl(server, {
       redirect_uri: this.redirectUri,
       scope: SCOPE,
@@ -72,12 +85,24 @@ export class RelyingParty {
   }
 
   async refresh(tokens: Tokens): Promise<Tokens> {
-    const answer = await oidc.refreshTokenGrant(await this.#discover(tokens.issuer), tokens.refreshToken ?? '');
-    return { ...tokens, accessToken: answer.access_token, idToken: answer.id_token ?? tokens.idToken, refreshToken: answer.refresh_token ?? tokens.refreshToken };
+    const answer = await oidc.refreshTokenGrant(
+      await this.#discover(tokens.issuer),
+      tokens.refreshToken ?? '',
+    );
+    return {
+      ...tokens,
+      accessToken: answer.access_token,
+      idToken: answer.id_token ?? tokens.idToken,
+      refreshToken: answer.refresh_token ?? tokens.refreshToken,
+    };
   }
 
   async userinfo(tokens: Tokens): Promise<CallResult> {
-    const body = await oidc.fetchUserInfo(await this.#discover(tokens.issuer), tokens.accessToken, tokens.subject);
+    const body = await oidc.fetchUserInfo(
+      await this.#discover(tokens.issuer),
+      tokens.accessToken,
+      tokens.subject,
+    );
     return { title: 'Userinfo', status: 200, body };
   }
 
@@ -96,10 +121,16 @@ export class RelyingParty {
   // Anew each time: this is for people who are changing the very settings it shows.
   async #discover(issuer: IssuerChoice): Promise<oidc.Configuration> {
     const { clientId, clientSecret } = this.#options;
-    return oidc.discovery(new URL(this.issuerUrl(issuer)), clientId, undefined, oidc.ClientSecretBasic(clientSecret), {
-      timeout: TIMEOUT_SECONDS,
-      // The playground exists on loopback only, where http is all there is.
-      execute: [oidc.allowInsecureRequests],
-    });
+    return oidc.discovery(
+      new URL(this.issuerUrl(issuer)),
+      clientId,
+      undefined,
+      oidc.ClientSecretBasic(clientSecret),
+      {
+        timeout: TIMEOUT_SECONDS,
+        // The playground exists on loopback only, where http is all there is.
+        execute: [oidc.allowInsecureRequests],
+      },
+    );
   }
 }

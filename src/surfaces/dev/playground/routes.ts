@@ -21,7 +21,8 @@ const COOKIE = 'lk_playground';
 const COOKIES = { isHttps: false };
 
 export function playgroundAnswers({ playground, views }: PlaygroundDeps): Record<string, Answer> {
-  const act = (work: (visit: Visit, tokens: Tokens) => Promise<void>) => (ctx: Context) => onTokens(ctx, playground, work);
+  const act = (work: (visit: Visit, tokens: Tokens) => Promise<void>) => (ctx: Context) =>
+    onTokens(ctx, playground, work);
   const { party } = playground;
   return {
     [`GET ${HOME}`]: (ctx) => show(ctx, { playground, views }),
@@ -47,7 +48,10 @@ function show(ctx: Context, { playground, views }: PlaygroundDeps): void {
   if (visit?.tokens && ctx.query.again === undefined) {
     showPage(ctx, { views }, 'dev/playground/tokens', { csrf, ...tokensModel(party, visit.tokens, visit) });
   } else {
-    showPage(ctx, { views }, 'dev/playground/start', { csrf, ...startModel(party, appName, visit?.problem ?? null) });
+    showPage(ctx, { views }, 'dev/playground/start', {
+      csrf,
+      ...startModel(party, appName, visit?.problem ?? null),
+    });
   }
   // Shown once: a reload is not the same refusal again.
   if (visit) visit.problem = undefined;
@@ -78,7 +82,11 @@ async function arrive(ctx: Context, playground: Playground): Promise<void> {
   });
 }
 
-async function onTokens(ctx: Context, playground: Playground, work: (visit: Visit, tokens: Tokens) => Promise<void>): Promise<void> {
+async function onTokens(
+  ctx: Context,
+  playground: Playground,
+  work: (visit: Visit, tokens: Tokens) => Promise<void>,
+): Promise<void> {
   requireCsrf(ctx, SCOPE, (await formBody(ctx)).csrf);
   const visit = visitOf(ctx, playground);
   const tokens = visit?.tokens;
@@ -109,7 +117,11 @@ async function orProblem(ctx: Context, visit: Visit, work: () => Promise<void>):
 }
 
 function sentenceOf(error: unknown): string {
-  const { error: code, error_description: description, cause } = error as { error?: unknown; error_description?: unknown; cause?: unknown };
+  const {
+    error: code,
+    error_description: description,
+    cause,
+  } = error as { error?: unknown; error_description?: unknown; cause?: unknown };
   if (typeof code === 'string') return typeof description === 'string' ? `${code}: ${description}` : code;
   const deeper = cause instanceof Error ? ` (${cause.message})` : '';
   return error instanceof Error ? `${error.message}${deeper}` : 'The call failed.';

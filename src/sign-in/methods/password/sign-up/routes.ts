@@ -6,9 +6,10 @@ import { showCodeElsewhere, showRefused } from '../../../mailed-proof/elsewhere.
 import { type Opened, openLink } from '../../../mailed-proof/open.ts';
 import { askedAddress } from '../../../mailed-proof/store.ts';
 import { tryCode } from '../../../mailed-proof/try-code.ts';
-import { goTo, sentence, show } from '../../../page.ts';
+import { goTo } from '../../../onward.ts';
+import { sentence, show } from '../../../page.ts';
 import { interactionPath, type LinkRequest, onLink, onStep, type Step, stayWith } from '../../../step.ts';
-import { faultInWords } from '../new-password.ts';
+import { faultInWords } from '../../../passwords/new-password.ts';
 import { requirePasswords } from '../routes.ts';
 import { beginSignUp } from './begin.ts';
 import { finishLate, signUpAndSignIn } from './finish.ts';

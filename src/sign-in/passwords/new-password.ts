@@ -1,6 +1,6 @@
 import { type PasswordFault, faultOfPassword } from './policy.ts';
-import type { PageRequest } from '../../step.ts';
-import { sentence } from '../../page.ts';
+import type { PageRequest } from '../step.ts';
+import { sentence } from '../page.ts';
 
 /** What is wrong with a new password typed on this page, as a sentence; undefined: nothing. */
 export function faultInWords(request: PageRequest, password: string | undefined, email: string): string | undefined {

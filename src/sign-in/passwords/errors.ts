@@ -1,4 +1,4 @@
-import { Problem } from '../../../kernel/problem.ts';
+import { Problem } from '../../kernel/problem.ts';
 
 /** The queue of hashes is full: answered at once instead of piling up. */
 export const tooBusyToHash = () =>

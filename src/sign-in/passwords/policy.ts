@@ -21,15 +21,18 @@ const LEET: Record<string, string> = { '0': 'o', '1': 'i', '3': 'e', '4': 'a', '
 /** What is wrong with a new password, if anything. No composition rules (NIST SP 800-63B-4 §3.1.1.2). */
 export function faultOfPassword(input: string, context: PasswordContext): PasswordFault | undefined {
   const password = foldPassword(input);
-  const length = [...password].length;
+  const length = lengthOf(password);
   if (length < context.minLength) return { key: 'problem.password_short', values: { min: context.minLength } };
   if (isTooLong(input)) return { key: 'problem.password_long', values: { max: MAX_LENGTH } };
   return isGuessable(password, context) ? { key: 'problem.password_common', values: {} } : undefined;
 }
 
+/** Code points, as NIST SP 800-63B-4 §3.1.1.2 counts. */
+const lengthOf = (text: string): number => Array.from(text).length;
+
 /** Checked before anything is hashed. The unfolded length counts too: folding is work. */
 export function isTooLong(input: string): boolean {
-  return input.length > 4 * MAX_LENGTH || [...foldPassword(input)].length > MAX_LENGTH;
+  return input.length > 4 * MAX_LENGTH || lengthOf(foldPassword(input)) > MAX_LENGTH;
 }
 
 function isGuessable(password: string, context: PasswordContext): boolean {
@@ -39,11 +42,12 @@ function isGuessable(password: string, context: PasswordContext): boolean {
   if (own.some((word) => lower.includes(word) || squeezed(lower).includes(squeezed(word)))) return true;
   // `abcabcabcabcabc`, `111111111111111`: the first part says it all.
   if (/^(.{1,5}?)\1+.{0,4}$/su.test(lower)) return true;
-  if (DIGITS.includes(lower) || [...DIGITS].reverse().join('').includes(lower)) return true;
-  return [lower, [...lower].map((letter) => LEET[letter] ?? letter).join('')].some(isMostlyCommonWords);
+  if (DIGITS.includes(lower) || DIGITS_BACK.includes(lower)) return true;
+  return [lower, lower.replace(/./gsu, (letter) => LEET[letter] ?? letter)].some(isMostlyCommonWords);
 }
 
 const DIGITS = '0123456789'.repeat(13);
+const DIGITS_BACK = '9876543210'.repeat(13);
 
 const squeezed = (text: string): string => text.replace(/[\s._-]+/g, '');
 

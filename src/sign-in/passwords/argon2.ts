@@ -1,5 +1,10 @@
+import type { Algorithm } from '@node-rs/argon2';
+
 /** RFC 9106 Argon2id with the parameters OWASP names; hashes with weaker ones are renewed at the next sign-in. */
 export const parameters = { memoryKiB: 19_456, passes: 2, lanes: 1 } as const;
+
+// A const enum has no value at run time; this is its Argon2id.
+const ARGON2ID: Algorithm = 2;
 
 /** One of two libraries that write and read the same PHC strings. */
 export type Argon2 = {
@@ -13,7 +18,7 @@ export type Argon2 = {
 export async function nativeRust(): Promise<Argon2> {
   const argon2 = await import('@node-rs/argon2');
   const options = {
-    algorithm: 2 as import('@node-rs/argon2').Algorithm, // Argon2id; the const enum can not be imported
+    algorithm: ARGON2ID,
     memoryCost: parameters.memoryKiB,
     timeCost: parameters.passes,
     parallelism: parameters.lanes,
@@ -28,7 +33,7 @@ export async function nativeRust(): Promise<Argon2> {
 export async function nativeC(): Promise<Argon2> {
   const { default: argon2 } = await import('argon2');
   const options = {
-    type: 2 as const, // Argon2id
+    type: ARGON2ID,
     memoryCost: parameters.memoryKiB,
     timeCost: parameters.passes,
     parallelism: parameters.lanes,
@@ -44,11 +49,12 @@ export async function fastestArgon2(): Promise<Argon2> {
   return nativeRust().catch(nativeC);
 }
 
-const PHC = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/;
+// The two libraries write the parameters in different orders; readers take any.
+const PHC = /^\$argon2id\$v=19\$([a-z0-9=,]+)\$/;
 
 /** Whether a hash was made with less work than today's, or by another algorithm. */
 export function isWeaker(hash: string): boolean {
-  const [, memory, passes, lanes] = PHC.exec(hash) ?? [];
-  if (memory === undefined) return true;
-  return Number(memory) < parameters.memoryKiB || Number(passes) < parameters.passes || Number(lanes) < parameters.lanes;
+  const found = new URLSearchParams(PHC.exec(hash)?.[1]?.replaceAll(',', '&') ?? '');
+  const isBelow = (name: string, wanted: number) => !(Number(found.get(name)) >= wanted);
+  return isBelow('m', parameters.memoryKiB) || isBelow('t', parameters.passes) || isBelow('p', parameters.lanes);
 }

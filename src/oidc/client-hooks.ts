@@ -1,0 +1,27 @@
+import type { Client as OidcClient, KoaContextWithOIDC } from 'oidc-provider';
+import type { AppSnapshot } from '../apps/app.ts';
+
+/** What a client has to do and may do: the design's answers where the library asks. */
+export function clientHooks(snapshot: AppSnapshot) {
+  const { appId } = snapshot.app;
+  const clientOf = (client: { clientId: string } | undefined) => snapshot.clients.get(client?.clientId ?? '');
+  return {
+    pkceRequired(_ctx: KoaContextWithOIDC, client: OidcClient): boolean {
+      return client.clientAuthMethod === 'none' || (clientOf(client)?.settings.pkce_required ?? true);
+    },
+
+    clientBasedCORS(_ctx: KoaContextWithOIDC, origin: string, client: OidcClient): boolean {
+      return clientOf(client)?.allowedOrigins.includes(origin) ?? false;
+    },
+
+    /** A client introspects its own tokens; the app's first client, the audience of all, introspects all (RFC 7662 §2.1). */
+    mayIntrospect(_ctx: KoaContextWithOIDC, client: OidcClient, token: { clientId?: string | undefined }): Promise<boolean> {
+      if (client.clientAuthMethod === 'none') return Promise.resolve(false);
+      return Promise.resolve(token.clientId === client.clientId || client.clientId === appId);
+    },
+
+    mayRevoke(_ctx: KoaContextWithOIDC, client: OidcClient, token: { clientId?: string | undefined }): Promise<boolean> {
+      return Promise.resolve(token.clientId === client.clientId);
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import { expect } from 'chai';
+import { type Argon2, isWeaker, nativeC, nativeRust } from '../../src/sign-in/passwords/argon2.ts';
+import { createPasswordHasher } from '../../src/sign-in/passwords/hash.ts';
+import { faultOfPassword } from '../../src/sign-in/passwords/policy.ts';
+
+describe('hashing passwords', () => {
+  for (const [name, load] of Object.entries({ '@node-rs/argon2': nativeRust, argon2: nativeC })) {
+    it(`writes with ${name} what both libraries read`, async () => {
+      const hash = await (await load()).hash('violet harbour');
+      expect(hash).to.match(/^\$argon2id\$v=19\$m=19456,(t=2,p=1|p=1,t=2)\$/);
+      expect(isWeaker(hash)).to.equal(false);
+      for (const reader of [await nativeRust(), await nativeC()]) {
+        expect(await reader.verify(hash, 'violet harbour')).to.equal(true);
+        expect(await reader.verify(hash, 'violet harbouR')).to.equal(false);
+      }
+    });
+  }
+
+  it('finds hashes of less work or another algorithm weaker', () => {
+    expect(isWeaker('$argon2id$v=19$m=19456,t=1,p=1$c2FsdA$aGFzaA')).to.equal(true);
+    expect(isWeaker('$argon2i$v=19$m=65536,t=3,p=1$c2FsdA$aGFzaA')).to.equal(true);
+    expect(isWeaker('$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA')).to.equal(false);
+  });
+
+  it('runs so many at once, lets so many wait, and refuses the rest at once', async () => {
+    let running = 0;
+    let most = 0;
+    const slow: Argon2 = {
+      name: 'argon2',
+      hash: async () => {
+        running += 1;
+        most = Math.max(most, running);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        running -= 1;
+        return 'hash';
+      },
+      verify: () => Promise.resolve(true),
+    };
+    const hasher = await createPasswordHasher({ argon2: slow, atOnce: 2, queueLimit: 3 });
+    const results = await Promise.allSettled(Array.from({ length: 9 }, () => hasher.hash('x')));
+    expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(5);
+    const [refused] = results.filter((result) => result.status === 'rejected');
+    expect(refused!.reason).to.include({ code: 'password.busy', kind: 'unavailable' });
+    expect(most).to.equal(2);
+    expect(await hasher.hash('x')).to.equal('hash');
+  });
+
+  it('compares with the hash of nobody where there is none, and that is never right', async () => {
+    const hasher = await createPasswordHasher();
+    const isRight = (password: string) => hasher.inTurn(({ verify }) => verify(undefined, password));
+    expect(await isRight('the hash that unknown addresses are compared with')).to.equal(false);
+  });
+});
+
+describe('new passwords', () => {
+  const context = { minLength: 15, email: 'mara.lind@example.com', appName: 'Corner Shop' };
+  const keyOf = (password: string) => faultOfPassword(password, context)?.key;
+
+  it('need length and no composition', () => {
+    expect(keyOf('violet harbour')).to.equal('problem.password_short');
+    expect(keyOf('violet harbour ninety')).to.equal(undefined);
+    expect(keyOf('🦊'.repeat(5))).to.equal('problem.password_short');
+    expect(keyOf(`${'ab cd ef'.repeat(16)}x`)).to.equal('problem.password_long');
+  });
+
+  it('are refused when they are what everybody tries', () => {
+    for (const password of ['Password1!Password1', 'P4ssw0rd-P4ssw0rd-1', 'qwertyuiop123456', '111111111111111', 'abcabcabcabcabcabc', '987654321098765', 'mara.lind 4 ever and ever', 'corner shop rules ok']) {
+      expect(keyOf(password), password).to.equal('problem.password_common');
+    }
+  });
+});
