@@ -1,4 +1,5 @@
 import { FrequencyCache } from '../kernel/frequency-cache.ts';
+import { Problem } from '../kernel/problem.ts';
 import { unseal, type RootKeys } from '../kernel/secret.ts';
 import { scoped, type Database } from '../storage/database.ts';
 import {
@@ -24,10 +25,18 @@ import {
 export type AppRegistry = {
   /** The app as it is now (at most two seconds old). undefined: unknown, disabled or deleted. */
   snapshot(appId: string): Promise<AppSnapshot | undefined>;
+  /**
+   * The same, and while the store is away the app as it was last seen. Only for the published documents (metadata and
+   * public keys), which verifiers need most when something is down, and which grant nothing; whatever decides about
+   * access asks `snapshot` and fails closed, since an app, client or key may have been switched off meanwhile.
+   */
+  lastKnown(appId: string): Promise<AppSnapshot | undefined>;
   /** The app a client id belongs to; app_ids are client ids of their own app. Cached: an id never moves. */
   appOfClient(clientId: string): Promise<string | undefined>;
   /** Keys of the shared issuer, newest first. */
   deploymentKeys(): Promise<readonly SigningKey[]>;
+  /** The same, and as last seen while the store is away: for publishing, see `lastKnown`. */
+  lastKnownDeploymentKeys(): Promise<readonly SigningKey[]>;
   /** To be called after a change of the app on this process; others notice within two seconds. */
   forget(appId: string): void;
 };
@@ -61,18 +70,31 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
     return snapshot;
   };
 
+  const snapshot = async (appId: string): Promise<AppSnapshot | undefined> => {
+    if (!isAppId(appId)) return undefined;
+    const cached = snapshots.get(appId);
+    if (cached && Date.now() - cached.checkedAt < FRESH_MS) return cached.snapshot;
+    let running = loading.get(appId);
+    if (!running) {
+      running = load(appId).finally(() => loading.delete(appId));
+      loading.set(appId, running);
+    }
+    return running;
+  };
+  const sharedKeys = async (): Promise<readonly SigningKey[]> => {
+    if (!shared || Date.now() - shared.checkedAt >= FRESH_MS) {
+      const rows = await deploymentKeys(deps.db);
+      shared = {
+        keys: rows.map((row) => openKey(deps.rootKeys, { appId: '', table: 'deployment_keys' }, row)),
+        checkedAt: Date.now(),
+      };
+    }
+    return shared.keys;
+  };
+
   return {
-    async snapshot(appId) {
-      if (!isAppId(appId)) return undefined;
-      const cached = snapshots.get(appId);
-      if (cached && Date.now() - cached.checkedAt < FRESH_MS) return cached.snapshot;
-      let running = loading.get(appId);
-      if (!running) {
-        running = load(appId).finally(() => loading.delete(appId));
-        loading.set(appId, running);
-      }
-      return running;
-    },
+    snapshot,
+    lastKnown: (appId) => orElse(snapshot(appId), () => snapshots.get(appId)?.snapshot),
     async appOfClient(clientId) {
       const known = routes.get(clientId);
       if (known) return known;
@@ -81,20 +103,23 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
       if (appId) routes.set(clientId, appId);
       return appId;
     },
-    async deploymentKeys() {
-      if (!shared || Date.now() - shared.checkedAt >= FRESH_MS) {
-        const rows = await deploymentKeys(deps.db);
-        shared = {
-          keys: rows.map((row) => openKey(deps.rootKeys, { appId: '', table: 'deployment_keys' }, row)),
-          checkedAt: Date.now(),
-        };
-      }
-      return shared.keys;
-    },
+    deploymentKeys: sharedKeys,
+    lastKnownDeploymentKeys: () => orElse(sharedKeys(), () => shared?.keys),
     forget(appId) {
       snapshots.delete(appId);
     },
   };
+}
+
+/** What was last seen, where the store can not be asked now. Any other failure, and nothing seen yet, stays a failure. */
+async function orElse<T>(asked: Promise<T>, last: () => T | undefined): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    const known = error instanceof Problem && error.kind === 'unavailable' ? last() : undefined;
+    if (known === undefined) throw error;
+    return known;
+  }
 }
 
 export const isAppId = (value: string): boolean =>

@@ -3,7 +3,8 @@ import type { Context, Middleware } from 'koa';
 import { Problem, unavailable } from '../kernel/problem.ts';
 import { isUnavailable } from '../storage/database.ts';
 import type { HttpDeps } from './http-deps.ts';
-import { showPage } from './page.ts';
+import { t } from './messages.ts';
+import { localeOf, showPage } from './page.ts';
 import { notFound } from './refusals.ts';
 import { stateOf } from './request-state.ts';
 
@@ -82,22 +83,18 @@ function sendPage(ctx: Context, deps: ErrorDeps, problem: Problem | undefined): 
     return showPage(ctx, deps, 'error/unavailable', {
       retry_after: Math.ceil(problem.retryAfterSeconds ?? 5),
     });
-  showPage(ctx, deps, 'error/problem', {
-    status: ctx.status,
-    title: titles[ctx.status] ?? 'Something went wrong',
-    message:
-      problem?.message ?? 'The fault is on our side, and it has been recorded. Please try again in a moment.',
-    request_id: problem ? null : requestId,
-    start_url: startUrl,
-  });
+  const { title, message } = inWords(localeOf(ctx), problem);
+  showPage(ctx, deps, 'error/problem', { status: ctx.status, title, message, request_id: problem ? null : requestId, start_url: startUrl });
 }
 
-const titles: Record<number, string> = {
-  400: 'That did not work',
-  401: 'Please sign in',
-  403: 'That was refused',
-  409: 'That did not work',
-  413: 'That was too large',
-  415: 'That did not work',
-  429: 'Please wait a moment',
-};
+/** What a person is told, in their language. The exact sentence of a Problem is for developers, who ask for JSON. */
+function inWords(locale: string, problem: Problem | undefined): { title: string; message: string } {
+  if (!problem || problem.status >= 500) return { title: t(locale, 'error.server.title'), message: t(locale, 'error.server.body') };
+  const title = t(locale, 'error.request.title');
+  if (problem.code === 'request.form_expired') return { title, message: t(locale, 'problem.form_expired') };
+  if (problem.kind === 'limited') {
+    const minutes = Math.max(1, Math.ceil((problem.retryAfterSeconds ?? 60) / 60));
+    return { title, message: t(locale, 'problem.too_many', { minutes }) };
+  }
+  return { title, message: t(locale, 'error.request.body') };
+}

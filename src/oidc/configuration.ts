@@ -51,7 +51,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: (ctx, form) => showSignOut(ctx, form, deps),
-        postLogoutSuccessSource: (ctx) => pages.signedOut(ctx, snapshot.app),
+        postLogoutSuccessSource: (ctx) => pages.signedOut(ctx, { app: snapshot.app, hasStayed: ctx.query['stayed'] === 'yes' }),
       },
       dPoP: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
@@ -85,6 +85,8 @@ function showError(ctx: KoaContextWithOIDC, { error, code }: { error: Error; cod
 }
 
 async function showSignOut(ctx: KoaContextWithOIDC, form: string, deps: ConfigurationDeps): Promise<void> {
+  // "Stay" must change nothing: for a client it knows by name the library would end its grant even then.
+  Object.assign(ctx.oidc.session!.state!, { clientId: undefined });
   const action = /action="([^"]+)"/.exec(form)?.[1] ?? '';
   const xsrf = /name="xsrf" value="([^"]+)"/.exec(form)?.[1] ?? '';
   const account = await accountFinder(deps.db, deps.appId)(ctx, ctx.oidc.session!.accountId!);

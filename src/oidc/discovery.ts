@@ -38,7 +38,7 @@ export async function sharedDiscovery(ctx: Context, { baseUrl }: Deps): Promise<
 /** Public halves of the shared issuer's keys (RFC 7517). */
 export async function sharedKeys(ctx: Context, { registry }: Deps): Promise<void> {
   if (!readOnly(ctx)) return;
-  const keys = await registry.deploymentKeys();
+  const keys = await registry.lastKnownDeploymentKeys();
   publish(ctx, { keys: keys.map((key) => ({ ...key.publicJwk, kid: key.keyId, alg: key.algorithm, use: 'sig' })) });
 }
 

@@ -14,7 +14,8 @@ export type ProtocolPages = {
   problem(ctx: PageContext, about: { app: App | undefined; error: string; status: number; uiLocales?: string | undefined }): void;
   unavailable(ctx: PageContext, app: App | undefined): void;
   signOut(ctx: PageContext, model: { app: App; action: string; xsrf: string; userEmail: string | undefined; uiLocales?: string | undefined }): void;
-  signedOut(ctx: PageContext, app: App | undefined): void;
+  /** `hasStayed`: the person was asked and chose not to sign out. */
+  signedOut(ctx: PageContext, about: { app: App | undefined; hasStayed: boolean }): void;
   signOutList(ctx: PageContext, apps: { app_id: string; name: string; action: string }[]): void;
 };
 
@@ -44,9 +45,9 @@ export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
       stateOf(ctx).uiLocales = uiLocales;
       show(ctx, app, 'session/sign-out', { app_id: app.appId, action, xsrf, csrf: null, user_email: userEmail ?? null });
     },
-    signedOut(ctx, app) {
+    signedOut(ctx, { app, hasStayed }) {
       ctx.status = 200;
-      show(ctx, app, 'session/signed-out', { return_url: null });
+      show(ctx, app, 'session/signed-out', { return_url: null, stayed: hasStayed });
     },
     signOutList(ctx, apps) {
       ctx.status = 200;

@@ -73,7 +73,7 @@ type Visit = { path: string; issuer: IssuerKind; found: FoundApp };
 async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void> {
   const body = await formText(ctx);
   if (visit.found === 'mixed') return refuseUnfound(ctx, deps, { ...visit, error: 'invalid_request' });
-  const source = visit.found && isAppId(visit.found.appId) ? await deps.providers.find(visit.found.appId, visit.issuer) : undefined;
+  const source = visit.found && isAppId(visit.found.appId) ? await deps.providers[visit.path.startsWith('/.well-known/') ? 'findForPublishing' : 'find'](visit.found.appId, visit.issuer) : undefined;
   if (!source || !visit.found) return refuseUnfound(ctx, deps, visit);
   const { appId } = visit.found;
   const request = narrowedRequest({

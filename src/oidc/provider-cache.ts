@@ -5,9 +5,13 @@ import { FrequencyCache } from '../kernel/frequency-cache.ts';
 import { type IssuerKind, issuerUrl } from './issuers.ts';
 import { createProvider, type ProviderDeps } from './provider.ts';
 
+type Found = { provider: Provider; snapshot: AppSnapshot };
+
 export type ProviderSource = {
   /** The provider of an app at an issuer, as of the app's present revision. undefined: no such app there. */
-  find(appId: string, issuer: IssuerKind): Promise<{ provider: Provider; snapshot: AppSnapshot } | undefined>;
+  find(appId: string, issuer: IssuerKind): Promise<Found | undefined>;
+  /** The same for metadata and public keys, which are also answered, as last known, while the store is away. */
+  findForPublishing(appId: string, issuer: IssuerKind): Promise<Found | undefined>;
 };
 
 export type ProviderCacheDeps = Omit<ProviderDeps, 'snapshot' | 'appId' | 'issuer' | 'issuerUrl' | 'keys'> & {
@@ -21,18 +25,23 @@ type Cached = { provider: Provider; revision: number; keyId: string | undefined 
 /** Built on first use, rebuilt when the app changed; a request in flight keeps the one it began with. */
 export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
   const cache = new FrequencyCache<Cached>(deps.capacity ?? 1500);
-  return {
-    async find(appId, issuer) {
-      const snapshot = await deps.registry.snapshot(appId);
-      if (!snapshot || (issuer === 'shared' && !snapshot.app.settings.shared_issuer)) return undefined;
-      const keys = issuer === 'own' ? snapshot.keys : await deps.registry.deploymentKeys();
-      const name = `${issuer}:${appId}`;
-      const cached = cache.get(name);
-      if (cached && cached.revision === snapshot.app.revision && cached.keyId === keys[0]?.keyId) return { provider: cached.provider, snapshot };
-      const provider = createProvider({ ...deps, snapshot, appId, issuer, issuerUrl: issuerUrl(deps.baseUrl, appId, issuer), keys });
-      if (cached) cache.delete(name);
-      cache.set(name, { provider, revision: snapshot.app.revision, keyId: keys[0]?.keyId });
-      return { provider, snapshot };
-    },
+  const build = (name: string, at: Pick<ProviderDeps, 'snapshot' | 'appId' | 'issuer' | 'keys'>): Found => {
+    const { snapshot, appId, issuer, keys } = at;
+    const cached = cache.get(name);
+    if (cached && cached.revision === snapshot.app.revision && cached.keyId === keys[0]?.keyId) return { provider: cached.provider, snapshot };
+    const provider = createProvider({ ...deps, ...at, issuerUrl: issuerUrl(deps.baseUrl, appId, issuer) });
+    if (cached) cache.delete(name);
+    cache.set(name, { provider, revision: snapshot.app.revision, keyId: keys[0]?.keyId });
+    return { provider, snapshot };
   };
+  const { registry } = deps;
+  const finder =
+    (snapshotOf: AppRegistry['snapshot'], sharedKeys: AppRegistry['deploymentKeys']): ProviderSource['find'] =>
+    async (appId, issuer) => {
+      const snapshot = await snapshotOf(appId);
+      if (!snapshot || (issuer === 'shared' && !snapshot.app.settings.shared_issuer)) return undefined;
+      const keys = issuer === 'own' ? snapshot.keys : await sharedKeys();
+      return build(`${issuer}:${appId}`, { snapshot, appId, issuer, keys });
+    };
+  return { find: finder(registry.snapshot, registry.deploymentKeys), findForPublishing: finder(registry.lastKnown, registry.lastKnownDeploymentKeys) };
 }

@@ -4,6 +4,7 @@ import { digestOf, sameSecret } from '../kernel/secret.ts';
 import { Problem } from '../kernel/problem.ts';
 import { type ConfigurationDeps, providerConfiguration } from './configuration.ts';
 import { widenSetCookies } from './cookies.ts';
+import { protocolRoutes } from './issuers.ts';
 import { refuse } from './refusal.ts';
 import { stateOf } from '../http/request-state.ts';
 import { inUnitOfWork, UnitOfWork } from './unit-of-work.ts';
@@ -80,6 +81,7 @@ function answerFailure(deps: ProviderDeps, ctx: KoaContextWithOIDC, error: unkno
 function finish(ctx: KoaContextWithOIDC, appId: string): void {
   allowFormPost(ctx);
   nameAppInConfirmForm(ctx, appId);
+  addressPageAfterSignOut(ctx, appId);
   const cookies = ctx.response.get('set-cookie') as unknown as string | string[] | undefined;
   if (cookies?.length) ctx.set('set-cookie', widenSetCookies(([] as string[]).concat(cookies), appId));
   // The library reflects any origin until it knows the client, and keeps that on errors (checklist #30).
@@ -93,15 +95,23 @@ function finish(ctx: KoaContextWithOIDC, appId: string): void {
   }
 }
 
-/** The page of `response_mode=form_post` sends itself to the app, at a redirect URI the library has checked. */
+/** Forms that end at the app: the page of `response_mode=form_post`, and both forms of sign-out (Chromium applies form-action to redirects too). */
 function allowFormPost(ctx: KoaContextWithOIDC): void {
-  const redirectUri = ctx.oidc?.params?.['redirect_uri'];
-  if (!ctx.response.is('html') || !ctx.oidc.redirectUriCheckPerformed || typeof redirectUri !== 'string') return;
+  const target = formTarget(ctx);
+  if (!ctx.response.is('html') || target === undefined) return;
   // The library has added the digest of its script to the policy, so the policy is amended, not written anew.
   const policy = ctx.response.get('content-security-policy');
-  const { protocol, origin } = new URL(redirectUri);
+  const { protocol, origin } = new URL(target);
   const source = /^https?:$/.test(protocol) ? origin : protocol;
   ctx.set('content-security-policy', policy.replace("form-action 'self'", `form-action 'self' ${source}`));
+}
+
+/** A redirect URI that the library has checked; never one that it has just refused. */
+function formTarget(ctx: KoaContextWithOIDC): string | undefined {
+  const { redirect_uri: redirectUri, post_logout_redirect_uri: returnTo } = ctx.oidc?.params ?? {};
+  const isSigningOut = ctx.oidc?.route === 'end_session' && ctx.status === 200;
+  const target = isSigningOut ? returnTo : ctx.oidc?.redirectUriCheckPerformed ? redirectUri : undefined;
+  return typeof target === 'string' ? target : undefined;
 }
 
 /** The library's self-submitting sign-out form says which app it means, as our own page does (design §2.2). */
@@ -109,4 +119,16 @@ function nameAppInConfirmForm(ctx: KoaContextWithOIDC, appId: string): void {
   if (typeof ctx.body === 'string' && /<form method="post" action="[^"]*\/logout\/confirm">/.test(ctx.body)) {
     ctx.body = ctx.body.replace('<noscript>', `<input type="hidden" name="app_id" value="${appId}"/><noscript>`);
   }
+}
+
+/**
+ * The page after sign-out says which app it means, so that the shared issuer finds it, and whoever chose to stay is
+ * not told that they are signed out: the library sends both there, and names the client for neither.
+ */
+function addressPageAfterSignOut(ctx: KoaContextWithOIDC, appId: string): void {
+  if (ctx.oidc?.route !== 'end_session_confirm') return;
+  const location = ctx.response.get('location');
+  if (!location.endsWith(`${protocolRoutes.end_session}/success`)) return;
+  const stayed = ctx.oidc.params?.['logout'] ? '' : '&stayed=yes';
+  ctx.set('location', `${location}?client_id=${appId}${stayed}`);
 }

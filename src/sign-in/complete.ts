@@ -29,7 +29,10 @@ export async function completeSignIn({ deps, ctx, interaction }: Where, evidence
     await spendResult(tx, interaction);
     await rememberDevice(tx, appId, user.userId, device);
     // Only the count this attempt stood in: a success at home gives a guesser elsewhere no new tries.
-    await clearFailures(tx, evidence.attempt ?? { appId, subject: subjectOf(evidence.identifier), origin: device });
+    await clearFailures(
+      tx,
+      evidence.attempt ?? { appId, subject: subjectOf(evidence.identifier), origin: device },
+    );
     await audit(tx, {
       ...authorOf(ctx),
       appId,
@@ -42,7 +45,12 @@ export async function completeSignIn({ deps, ctx, interaction }: Where, evidence
     });
     return user.userId;
   });
-  const signedIn = { userId, amr: evidence.amr, acr: evidence.acr, authTimeSeconds: Math.floor(Date.now() / 1000) };
+  const signedIn = {
+    userId,
+    amr: evidence.amr,
+    acr: evidence.acr,
+    authTimeSeconds: Math.floor(Date.now() / 1000),
+  };
   await deps.interactions.finishLogin(ctx, interaction, signedIn);
 }
 

@@ -6,11 +6,19 @@ export const linkDead = () =>
 
 /** One answer for an unknown account, a wrong secret, a disabled user and a locked one. */
 export const signInRefused = () =>
-  new Problem({ code: 'sign_in.refused', kind: 'invalid', message: 'That e-mail address and password do not go together.' });
+  new Problem({
+    code: 'sign_in.refused',
+    kind: 'invalid',
+    message: 'That e-mail address and password do not go together.',
+  });
 
 /** Somebody has finished this sign-in already, in this browser or by another request of it. */
 export const alreadyFinished = () =>
-  new Problem({ code: 'interaction.expired', kind: 'expired', message: 'This sign-in is over. Please start again at the app.' });
+  new Problem({
+    code: 'interaction.expired',
+    kind: 'expired',
+    message: 'This sign-in is over. Please start again at the app.',
+  });
 
 export const tooManyFromNetwork = (retryAfterSeconds: number) =>
   new Problem({
@@ -21,4 +29,5 @@ export const tooManyFromNetwork = (retryAfterSeconds: number) =>
   });
 
 /** An app that is unknown, disabled, or does not offer this: nothing is revealed. */
-export const nothingHere = () => new Problem({ code: 'request.not_found', kind: 'not_found', message: 'There is nothing here.' });
+export const nothingHere = () =>
+  new Problem({ code: 'request.not_found', kind: 'not_found', message: 'There is nothing here.' });

@@ -1,12 +1,10 @@
 import type { AppSettings } from '../apps/app.ts';
 import * as offered from './methods.ts';
-import type { Method } from './method.ts';
+import type { Method, SignInFault } from './method.ts';
 import { sentence, show } from './page.ts';
 import { interactionPath, type Step } from './step.ts';
 
 export const methods: readonly Method[] = Object.values(offered);
-
-export type SignInFault = { key: string; values?: Record<string, number>; email?: string };
 
 /** The sign-in page with every method that the app offers; `fault` says what was wrong with the last try. */
 export function showSignIn(step: Step, fault?: SignInFault): void {
@@ -38,7 +36,10 @@ const nothingOffered = {
 };
 
 function everythingOffered(at: string, settings: AppSettings): Record<string, unknown> {
-  return Object.assign({}, ...methods.filter((method) => method.isOffered(settings)).map((method) => method.offer(at, settings)));
+  return Object.assign(
+    {},
+    ...methods.filter((method) => method.isOffered(settings)).map((method) => method.offer(at, settings)),
+  );
 }
 
 /** `login_hint` fills in the address (OIDC Core §3.1.2.1); anything else it may hold is left out. */

@@ -15,7 +15,11 @@ export type Refusal = { method: string; reason: RefusalReason; userId?: string |
  * at (lockout/reserve.ts), so a request that is cut off here has still been counted. The caller shows the page.
  */
 export async function refuseSignIn(
-  { deps, ctx, interaction }: { deps: SignInDeps; ctx: Context; interaction: Pick<Interaction, 'appId' | 'client'> },
+  {
+    deps,
+    ctx,
+    interaction,
+  }: { deps: SignInDeps; ctx: Context; interaction: Pick<Interaction, 'appId' | 'client'> },
   refusal: Refusal,
 ): Promise<void> {
   await audit(scoped(deps.db, interaction.appId), {

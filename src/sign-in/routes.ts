@@ -18,7 +18,7 @@ export function signInRoutes(deps: SignInDeps): Middleware {
   router.use((ctx, next) => showDeadLinks(deps, ctx, next));
   router.get('/auth/:app_id/interaction/:uid', onStep(deps, 'any', showDue));
   router.post('/auth/:app_id/interaction/:uid/cancel', onStep(deps, 'any', cancel));
-  for (const method of methods) method.mount(router, deps);
+  for (const method of methods) method.mount(router, deps, showSignIn);
   mountConsent(router, deps);
   mountInvitation(router, deps);
   return router.routes() as unknown as Middleware;

@@ -30,7 +30,8 @@ type Handler<Request> = (request: Request) => Promise<void> | void;
 type Route = (ctx: Context) => Promise<void>;
 
 /** Where an interaction's pages live. */
-export const interactionPath = (at: { appId: string; uid: string }): string => `/auth/${at.appId}/interaction/${at.uid}`;
+export const interactionPath = (at: { appId: string; uid: string }): string =>
+  `/auth/${at.appId}/interaction/${at.uid}`;
 
 /** For pages of an app that belong to no interaction. `purpose` binds their forms. */
 export function onPage(deps: SignInDeps, purpose: string, handler: Handler<PageRequest>): Route {

@@ -32,6 +32,7 @@ const FILL_SECONDS = 300;
 /** A fill lives five minutes at most, so a tombstone of ten outlives every fill that was on its way. */
 const GRAVE_SECONDS = 600;
 const DISTRUST_POLL_MS = 500;
+const TRUST_MS = 1000;
 
 /** KEYS[1]; ARGV: version, value, milliseconds. `T` is a tombstone; versions only grow. */
 const FILL = `
@@ -49,18 +50,21 @@ return 1`;
  * each has had the time to ask.
  */
 export function artifactCacheOnRedis(redis: RedisConnection, db: PendingGraves, log: (message: string, fields: object) => void): ArtifactCache {
-  let distrusted = false;
-  const watch = setInterval(() => {
-    void db
-      .anyPending()
-      .then((pending) => {
-        distrusted = pending;
-      })
-      // Not knowing whether tombstones are missing is as bad as knowing that they are.
-      .catch(() => {
-        distrusted = true;
-      });
-  }, DISTRUST_POLL_MS);
+  // Trust runs out by itself, counted from when the question was asked: an answer that is late, or never comes,
+  // must not let this process trust longer than a revocation waits.
+  let trustedUntil = 0;
+  let distrustedAt = 0;
+  const ask = async (): Promise<void> => {
+    const askedAt = performance.now();
+    const pending = await db.anyPending().catch(() => true);
+    if (!pending && askedAt > distrustedAt) trustedUntil = Math.max(trustedUntil, askedAt + TRUST_MS);
+  };
+  const distrust = (): void => {
+    distrustedAt = performance.now();
+    trustedUntil = 0;
+  };
+  void ask();
+  const watch = setInterval(() => void ask(), DISTRUST_POLL_MS);
   watch.unref();
 
   const write = async (appId: string, graves: Grave[]): Promise<void> => {
@@ -69,7 +73,7 @@ export function artifactCacheOnRedis(redis: RedisConnection, db: PendingGraves, 
 
   return {
     async read(appId, kind, id) {
-      if (distrusted) return undefined;
+      if (performance.now() >= trustedUntil) return undefined;
       const found = await redis.run((client) => client.get(keyOf(appId, { kind, id })));
       if (found === null) return undefined;
       return found === 'T' ? 'gone' : found.slice(found.indexOf(':') + 1);
@@ -84,9 +88,9 @@ export function artifactCacheOnRedis(redis: RedisConnection, db: PendingGraves, 
         await write(appId, graves);
       } catch (error) {
         log('tombstones could not be written, they go to the outbox', { err: error, graves: graves.length });
-        distrusted = true;
+        distrust();
         await db.remember(appId, graves);
-        await new Promise((resolve) => setTimeout(resolve, DISTRUST_POLL_MS * 2 + 100));
+        await new Promise((resolve) => setTimeout(resolve, TRUST_MS + 100));
       }
     },
     close: () => clearInterval(watch),

@@ -17,6 +17,12 @@ const HARMLESS_QUERY = new Set([
   'confirm',
 ]);
 
+/** A query parameter anywhere in a text, with its name as `$1`. */
+const QUERY_VALUE = new RegExp(
+  `([?&#](?!(?:${[...HARMLESS_QUERY].join('|')})=)[\\w.-]{1,64}=)[^\\s&"'\\\\<>#]+`,
+  'g',
+);
+
 /** The segment after one of these is what opens something. */
 const BEFORE_SECRET =
   /^(magic-?links?|links?|reset|recovery|recover|password-reset|sign-?up|invitations?|invite|verify|verification|confirm|confirmation|interaction)$/;
@@ -79,7 +85,7 @@ export function scrubText(text: string): string {
     .replace(/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.?[A-Za-z0-9_.-]*/g, SECRET)
     .replace(/\b(Bearer|Basic|DPoP)\s+[A-Za-z0-9._~+/=-]+/gi, `$1 ${SECRET}`)
     .replace(/(:\/\/)[^\s/@"\\]+@/g, `$1${SECRET}@`)
-    .replace(/([?&#](?!(?:client_id|scope|response_type)=)[\w.-]{1,64}=)[^\s&"'\\<>#]+/g, `$1${SECRET}`)
+    .replace(QUERY_VALUE, `$1${SECRET}`)
     .replace(
       /\/(magic-link|link|reset|recovery|sign-up|invitation|verify|confirm)\/(?![a-z-]+(?:[/?\s"\\]|$))[^\s/?"'\\<>#]+/g,
       `/$1/${SECRET}`,

@@ -123,6 +123,7 @@ function flows(started: () => { latchkey: TestLatchkey; browser: Browser }, { li
       expect(await page.textContent('main')).to.contain(email);
       await press(page, 'Stay signed in');
       expect(await askSilently(page, party, kind), 'after staying').to.equal(userId);
+      visit.tokens = await visit.library.refresh(visit.tokens);
       await signOut(page, party, visit);
       expect(await askSilently(page, party, kind)).to.equal('login_required');
       await visit.library.refresh(visit.tokens).then(
@@ -130,6 +131,26 @@ function flows(started: () => { latchkey: TestLatchkey; browser: Browser }, { li
         (error: { error?: string }) => expect(error.error).to.equal('invalid_grant'),
       );
       await goToSignIn(page, party, kind, chosen);
+      await page.goto(visit.library.signOutUrl(visit.tokens, party.signedOutUrl).href);
+      // Nobody is signed in, so nobody is asked; the form sends itself where scripts run.
+      if (javaScript) await page.waitForURL(`${party.signedOutUrl}*`);
+      else await press(page, 'Continue');
+      expect(page.url()).to.match(new RegExp(`^${party.signedOutUrl}`));
+    });
+
+    it('stays or signs out without an app to go back to, and says which', async () => {
+      const email = `hedy@${appId}.example`;
+      const userId = await makeUser(latchkey, appId, email);
+      await signInByPassword(page, party, kind, email);
+      const url = `${issuerOf(latchkey, appId, kind)}/logout?client_id=${appId}`;
+      await page.goto(url);
+      await press(page, 'Stay signed in');
+      expect(await page.textContent('h1')).to.equal('You are still signed in');
+      expect(await askSilently(page, party, kind)).to.equal(userId);
+      await page.goto(url);
+      await press(page, 'Sign out');
+      expect(await page.textContent('h1')).to.equal('You are signed out');
+      expect(await askSilently(page, party, kind)).to.equal('login_required');
     });
   });
 }

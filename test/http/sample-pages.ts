@@ -131,7 +131,8 @@ export function samplePages(
       model: { app_id: 'wolf-banana', action: '/logout/confirm', xsrf: 'x', csrf: null, user_email: email },
       app: WOLF,
     },
-    { view: 'session/signed-out', model: { return_url: 'https://wolf.example/' }, app: WOLF },
+    { view: 'session/signed-out', model: { return_url: 'https://wolf.example/', stayed: false }, app: WOLF },
+    { view: 'session/signed-out', variant: 'stayed', model: { return_url: null, stayed: true }, app: WOLF },
     {
       view: 'session/sign-out-list',
       model: {

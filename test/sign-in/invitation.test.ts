@@ -13,7 +13,8 @@ describe('accepting an invitation', () => {
     appId = await makeApp(lk, { sign_up: 'invite_only' });
   });
   after(() => lk.stop());
-  const invite = () => makeUser(lk, appId, { password: undefined, email_verified: false, send_invitation: true });
+  const invite = () =>
+    makeUser(lk, appId, { password: undefined, email_verified: false, send_invitation: true });
 
   it('sets the password and verifies the address, once', async () => {
     const { email } = await invite();
@@ -26,7 +27,9 @@ describe('accepting an invitation', () => {
     expect(answers.filter((one) => one.status === 410)).to.have.length(15);
     expect((await agent.open(link)).status).to.equal(410);
     expect(isSignedIn(await signInWithPassword(lk.agent(), appId, email, NEW))).to.equal(true);
-    expect((await lk.admin('GET', `/apps/${appId}/users?email=${email}`)).body.items[0]).to.include({ email_verified: true });
+    expect((await lk.admin('GET', `/apps/${appId}/users?email=${email}`)).body.items[0]).to.include({
+      email_verified: true,
+    });
   });
 
   it('is nothing when changed, at another app, or for a user who is disabled', async () => {
@@ -61,7 +64,9 @@ describe('giving consent', () => {
     const denied = await agent.submit(page, { decision: 'deny' }, { ending: '/consent' });
     expect(new URL(denied.url).searchParams.get('error')).to.equal('access_denied');
     const again = await begin(agent, appId);
-    expect(isSignedIn(await agent.submit(again, { decision: 'allow' }, { ending: '/consent' }))).to.equal(true);
+    expect(isSignedIn(await agent.submit(again, { decision: 'allow' }, { ending: '/consent' }))).to.equal(
+      true,
+    );
     expect(isSignedIn(await begin(agent, appId))).to.equal(true);
   });
 });

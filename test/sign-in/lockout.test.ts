@@ -19,11 +19,15 @@ describe('counting failed attempts', () => {
 
   const q = () => scoped(database.db, appId);
   const rowOf = async (subject: string) =>
-    (await q().query<{ failures: number; lockouts: number; seconds: string }>(
-      sql`select failures, lockouts, extract(epoch from locked_until - now()) as seconds from sign_in_failures where app_id = ${appId} and subject = ${subject}`,
-    ))[0]!;
+    (
+      await q().query<{ failures: number; lockouts: number; seconds: string }>(
+        sql`select failures, lockouts, extract(epoch from locked_until - now()) as seconds from sign_in_failures where app_id = ${appId} and subject = ${subject}`,
+      )
+    )[0]!;
   const unlock = (subject: string) =>
-    q().query(sql`update sign_in_failures set locked_until = now() where app_id = ${appId} and subject = ${subject}`);
+    q().query(
+      sql`update sign_in_failures set locked_until = now() where app_id = ${appId} and subject = ${subject}`,
+    );
 
   it('counts fifty at once as fifty and lets five through', async () => {
     const at = { appId, subject: subjectOf(freshEmail()), origin: 'stranger' };
@@ -56,7 +60,9 @@ describe('counting failed attempts', () => {
     const subject = subjectOf(freshEmail());
     const counts = await Promise.all(Array.from({ length: 12 }, () => countCode(q(), appId, subject)));
     expect(counts.sort((a, b) => a - b)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-    await q().query(sql`update sign_in_failures set since = now() - interval '25 hours' where app_id = ${appId} and subject = ${subject}`);
+    await q().query(
+      sql`update sign_in_failures set since = now() - interval '25 hours' where app_id = ${appId} and subject = ${subject}`,
+    );
     expect(await codesToday(q(), appId, subject)).to.equal(0);
     expect(await countCode(q(), appId, subject)).to.equal(1);
   });
@@ -76,7 +82,8 @@ describe('being locked out', () => {
     const { email } = await makeUser(lk, appId);
     const home = lk.agent();
     expect(isSignedIn(await signInWithPassword(home, appId, email))).to.equal(true);
-    for (let i = 0; i < 5; i += 1) await signInWithPassword(lk.agent(), appId, email, 'a wrong guess of many');
+    for (let i = 0; i < 5; i += 1)
+      await signInWithPassword(lk.agent(), appId, email, 'a wrong guess of many');
     expect(isSignedIn(await signInWithPassword(lk.agent(), appId, email))).to.equal(false);
     const again = lk.agent();
     again.setCookie(`lk_dev.${appId}`, home.cookie(`lk_dev.${appId}`)!);
@@ -87,7 +94,11 @@ describe('being locked out', () => {
     this.timeout(60_000);
     const { email } = await makeUser(lk, appId);
     for (const address of [email, freshEmail()]) {
-      const answers = await Promise.all(Array.from({ length: 50 }, () => signInWithPassword(lk.agent(), appId, address, 'a wrong guess of many')));
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, () =>
+          signInWithPassword(lk.agent(), appId, address, 'a wrong guess of many'),
+        ),
+      );
       expect(new Set(answers.map((page) => page.status))).to.deep.equal(new Set([400]));
       const [row] = await lk.latchkey.stores.db.query<{ failures: number }>(
         appId,

@@ -1,6 +1,17 @@
 import { expect } from 'chai';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
-import { askForLink, begin, codeOn, isSignedIn, linkTo, makeApp, makeUser, redeem, signInWithPassword, sixteen } from './people.ts';
+import {
+  askForLink,
+  begin,
+  codeOn,
+  isSignedIn,
+  linkTo,
+  makeApp,
+  makeUser,
+  redeem,
+  signInWithPassword,
+  sixteen,
+} from './people.ts';
 
 for (const driver of drivers) {
   describe(`signing in with a mailed link, ephemeral state in ${driver}`, () => {
@@ -53,14 +64,20 @@ for (const driver of drivers) {
       const code = codeOn(await phone.open(link));
       expect(code).to.match(/^\d{6}$/);
       expect(codeOn(await phone.open(link))).to.equal(code);
-      const done = await agent.submit(sent, { code: `${code!.slice(0, 3)} ${code!.slice(3)}` }, { ending: '/code' });
+      const done = await agent.submit(
+        sent,
+        { code: `${code!.slice(0, 3)} ${code!.slice(3)}` },
+        { ending: '/code' },
+      );
       expect(isSignedIn(done), done.html).to.equal(true);
       expect((await phone.open(link)).status).to.equal(410);
     });
 
     it('has no code before another browser opened it', async () => {
       const { agent, sent } = await asked();
-      const answers = await Promise.all(['000000', '123456'].map((code) => agent.submit(sent, { code }, { ending: '/code' })));
+      const answers = await Promise.all(
+        ['000000', '123456'].map((code) => agent.submit(sent, { code }, { ending: '/code' })),
+      );
       expect(answers.map((page) => page.status)).to.deep.equal([400, 400]);
     });
 
@@ -68,7 +85,8 @@ for (const driver of drivers) {
       const { agent, link, sent } = await asked();
       const code = codeOn(await lk.agent().open(link))!;
       const wrong = String((Number(code) + 1) % 1_000_000).padStart(6, '0');
-      for (let i = 0; i < 5; i += 1) expect((await agent.submit(sent, { code: wrong }, { ending: '/code' })).status).to.equal(400);
+      for (let i = 0; i < 5; i += 1)
+        expect((await agent.submit(sent, { code: wrong }, { ending: '/code' })).status).to.equal(400);
       expect((await agent.submit(sent, { code }, { ending: '/code' })).status).to.equal(400);
       expect((await agent.open(link)).status).to.equal(410);
     });
@@ -76,7 +94,13 @@ for (const driver of drivers) {
     it('lets no more than five of sixteen parallel wrong codes be compared', async () => {
       const { agent, link, sent } = await asked();
       const code = Number(codeOn(await lk.agent().open(link))!);
-      const guesses = await sixteen((i) => agent.submit(sent, { code: String((code + 1 + i) % 1_000_000).padStart(6, '0') }, { ending: '/code' }));
+      const guesses = await sixteen((i) =>
+        agent.submit(
+          sent,
+          { code: String((code + 1 + i) % 1_000_000).padStart(6, '0') },
+          { ending: '/code' },
+        ),
+      );
       expect(guesses.filter(isSignedIn)).to.have.length(0);
       const last = await agent.submit(sent, { code: String(code).padStart(6, '0') }, { ending: '/code' });
       expect(isSignedIn(last)).to.equal(false);

@@ -64,7 +64,16 @@ describe('new passwords', () => {
   });
 
   it('are refused when they are what everybody tries', () => {
-    for (const password of ['Password1!Password1', 'P4ssw0rd-P4ssw0rd-1', 'qwertyuiop123456', '111111111111111', 'abcabcabcabcabcabc', '987654321098765', 'mara.lind 4 ever and ever', 'corner shop rules ok']) {
+    for (const password of [
+      'Password1!Password1',
+      'P4ssw0rd-P4ssw0rd-1',
+      'qwertyuiop123456',
+      '111111111111111',
+      'abcabcabcabcabcabc',
+      '987654321098765',
+      'mara.lind 4 ever and ever',
+      'corner shop rules ok',
+    ]) {
       expect(keyOf(password), password).to.equal('problem.password_common');
     }
   });

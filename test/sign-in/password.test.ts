@@ -33,9 +33,16 @@ describe('signing in with a password', () => {
     const disabled = await makeUser(lk, appId);
     await lk.admin('PATCH', `/apps/${appId}/users/${disabled.userId}`, { disabled: true });
     const pages = [];
-    for (const [email, password] of [[known.email, 'not the right one at all'], ['nobody@example.com', PASSWORD], [disabled.email, PASSWORD]] as const) {
+    for (const [email, password] of [
+      [known.email, 'not the right one at all'],
+      ['nobody@example.com', PASSWORD],
+      [disabled.email, PASSWORD],
+    ] as const) {
       const page = await signInWithPassword(lk.agent(), appId, email, password);
-      pages.push({ status: page.status, html: page.html.replaceAll(email, 'X').replace(/(nonce|value|action|formaction|href)="[^"]*"/g, '') });
+      pages.push({
+        status: page.status,
+        html: page.html.replaceAll(email, 'X').replace(/(nonce|value|action|formaction|href)="[^"]*"/g, ''),
+      });
     }
     expect(pages[0]!.status).to.equal(400);
     expect(pages[1]).to.deep.equal(pages[0]);
@@ -46,15 +53,30 @@ describe('signing in with a password', () => {
     const agent = lk.agent();
     const page = await begin(agent, appId);
     const at = new URL(page.url).pathname;
-    expect((await agent.submit(page, { email: '', password: '' }, { ending: '/password' })).status).to.equal(400);
-    for (const path of ['password', 'magic-link', 'magic-link/code', 'sign-up', 'sign-up/code', 'forgot', 'consent', 'cancel']) {
+    expect((await agent.submit(page, { email: '', password: '' }, { ending: '/password' })).status).to.equal(
+      400,
+    );
+    for (const path of [
+      'password',
+      'magic-link',
+      'magic-link/code',
+      'sign-up',
+      'sign-up/code',
+      'forgot',
+      'consent',
+      'cancel',
+    ]) {
       const answer = await agent.send(`${at}/${path}`, { method: 'POST', body: new URLSearchParams({}) });
       expect(answer.status, path).to.equal(403);
     }
     const token = /name="csrf" value="([^"]+)"/.exec(page.html)![1]!;
-    const consent = await agent.open(`${at}/consent`, { method: 'POST', body: new URLSearchParams({ csrf: token, decision: 'allow' }) });
+    const consent = await agent.open(`${at}/consent`, {
+      method: 'POST',
+      body: new URLSearchParams({ csrf: token, decision: 'allow' }),
+    });
     expect(consent.html).to.contain('name="password"');
-    for (const path of ['magic-link', 'sign-up/sent', 'forgot/sent']) expect((await agent.open(`${at}/${path}`)).status).to.equal(200);
+    for (const path of ['magic-link', 'sign-up/sent', 'forgot/sent'])
+      expect((await agent.open(`${at}/${path}`)).status).to.equal(200);
   });
 
   it('refuses a form that another site or another browser sends', async () => {
@@ -63,8 +85,12 @@ describe('signing in with a password', () => {
     const { email } = await makeUser(lk, appId);
     const foreign = lk.agent({ 'sec-fetch-site': 'cross-site' });
     const other = await begin(foreign, appId);
-    expect((await foreign.submit(other, { email, password: PASSWORD }, { ending: '/password' })).status).to.equal(403);
-    expect((await lk.agent().submit(page, { email, password: PASSWORD }, { ending: '/password' })).status).to.equal(403);
+    expect(
+      (await foreign.submit(other, { email, password: PASSWORD }, { ending: '/password' })).status,
+    ).to.equal(403);
+    expect(
+      (await lk.agent().submit(page, { email, password: PASSWORD }, { ending: '/password' })).status,
+    ).to.equal(403);
   });
 
   it('shows an expired page in a browser that did not begin the sign-in', async () => {
@@ -83,7 +109,9 @@ describe('signing in with a password', () => {
 
   it('lets forms lead to the origin of the redirect URI and nowhere else', async () => {
     const page = await begin(lk.agent(), appId);
-    expect(page.headers.get('content-security-policy')).to.contain("form-action 'self' https://shop.example;");
+    expect(page.headers.get('content-security-policy')).to.contain(
+      "form-action 'self' https://shop.example;",
+    );
     expect(page.headers.get('cache-control')).to.equal('no-store');
   });
 
@@ -91,7 +119,11 @@ describe('signing in with a password', () => {
     const { email } = await makeUser(lk, appId);
     const agent = lk.agent();
     const page = await begin(agent, appId);
-    const answers = await Promise.all(Array.from({ length: 4 }, () => agent.submit(page, { email, password: PASSWORD }, { ending: '/password' })));
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, () =>
+        agent.submit(page, { email, password: PASSWORD }, { ending: '/password' }),
+      ),
+    );
     const won = answers.filter(isSignedIn);
     expect(won).to.have.length(1);
     expect((await redeem(lk, appId, won[0]!)).status).to.equal(200);

@@ -1,7 +1,18 @@
 import { expect } from 'chai';
 import type { Agent } from '../support/agent.ts';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
-import { askForLink, begin, freshEmail, isSignedIn, linkTo, makeApp, makeUser, redeem, signInWithPassword, sixteen } from './people.ts';
+import {
+  askForLink,
+  begin,
+  freshEmail,
+  isSignedIn,
+  linkTo,
+  makeApp,
+  makeUser,
+  redeem,
+  signInWithPassword,
+  sixteen,
+} from './people.ts';
 
 const NEW = 'seven copper umbrellas tonight';
 
@@ -59,18 +70,23 @@ for (const driver of drivers) {
       expect(page.status).to.equal(200);
       expect(phone.cookieNames().some((name) => name.includes('lk_ses'))).to.equal(false);
       expect(isSignedIn(await signInWithPassword(lk.agent(), appId, email, NEW))).to.equal(true);
-      expect((await lk.admin('GET', `/apps/${appId}/users?email=${email}`)).body.items[0]).to.include({ email_verified: true });
+      expect((await lk.admin('GET', `/apps/${appId}/users?email=${email}`)).body.items[0]).to.include({
+        email_verified: true,
+      });
     });
 
     it('kills sign-in links on their way, unlocks strangers and forgets devices', async () => {
       const { email } = await makeUser(lk, appId);
-      for (let i = 0; i < 5; i += 1) await signInWithPassword(lk.agent(), appId, email, 'a wrong guess of many');
+      for (let i = 0; i < 5; i += 1)
+        await signInWithPassword(lk.agent(), appId, email, 'a wrong guess of many');
       const pending = lk.agent();
       await askForLink(pending, await begin(pending, appId), email);
       const magic = await linkTo(lk, email);
       const agent = lk.agent();
       await forget(agent, email);
-      expect(isSignedIn(await agent.submit(await agent.open(await linkTo(lk, email, 2)), { new_password: NEW }))).to.equal(true);
+      expect(
+        isSignedIn(await agent.submit(await agent.open(await linkTo(lk, email, 2)), { new_password: NEW })),
+      ).to.equal(true);
       expect((await pending.open(magic)).status).to.equal(410);
       expect(isSignedIn(await signInWithPassword(lk.agent(), appId, email, NEW))).to.equal(true);
     });
@@ -89,7 +105,10 @@ for (const driver of drivers) {
       const { email } = await makeUser(lk, appId);
       const nobody = freshEmail();
       const pages = [await forget(lk.agent(), email), await forget(lk.agent(), nobody)];
-      const shown = pages.map((page, i) => [page.status, page.html.replaceAll([email, nobody][i]!, 'X').replace(/(nonce|value|action|href)="[^"]*"/g, '')]);
+      const shown = pages.map((page, i) => [
+        page.status,
+        page.html.replaceAll([email, nobody][i]!, 'X').replace(/(nonce|value|action|href)="[^"]*"/g, ''),
+      ]);
       expect(shown[0]).to.deep.equal(shown[1]);
       await lk.mailsTo(email);
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -106,7 +125,9 @@ for (const driver of drivers) {
       const won = answers.filter(isSignedIn);
       expect(won).to.have.length(1);
       expect((await redeem(lk, appId, won[0]!)).status).to.equal(200);
-      expect(isSignedIn(await signInWithPassword(lk.agent(), appId, email, `${NEW} ${answers.indexOf(won[0]!)}`))).to.equal(true);
+      expect(
+        isSignedIn(await signInWithPassword(lk.agent(), appId, email, `${NEW} ${answers.indexOf(won[0]!)}`)),
+      ).to.equal(true);
     });
   });
 }

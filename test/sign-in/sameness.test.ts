@@ -16,15 +16,28 @@ describe('an address with an account and one without', () => {
   after(() => lk.stop());
 
   const ways: Record<string, (agent: Agent, page: Page, email: string) => Promise<Page>> = {
-    'a wrong password': (agent, page, email) => agent.submit(page, { email, password: 'not the right one at all' }, { ending: '/password' }),
+    'a wrong password': (agent, page, email) =>
+      agent.submit(page, { email, password: 'not the right one at all' }, { ending: '/password' }),
     'a sign-in link': askForLink,
-    'a wrong code': async (agent, page, email) => agent.submit(await askForLink(agent, page, email), { code: '123456' }, { ending: '/code' }),
-    recovery: async (agent, page, email) => agent.submit(await agent.open(`${new URL(page.url).pathname}/forgot`), { email }, { ending: '/forgot' }),
+    'a wrong code': async (agent, page, email) =>
+      agent.submit(await askForLink(agent, page, email), { code: '123456' }, { ending: '/code' }),
+    recovery: async (agent, page, email) =>
+      agent.submit(
+        await agent.open(`${new URL(page.url).pathname}/forgot`),
+        { email },
+        { ending: '/forgot' },
+      ),
     'sign-up': async (agent, page, email) =>
-      agent.submit(await agent.open(`${new URL(page.url).pathname}/sign-up`), { email, password: PASSWORD }, { ending: '/sign-up' }),
+      agent.submit(
+        await agent.open(`${new URL(page.url).pathname}/sign-up`),
+        { email, password: PASSWORD },
+        { ending: '/sign-up' },
+      ),
   };
   // The worker looks for jobs, and the registry for a newer revision of the app, in their own time.
-  const isOfRequest = (text: string): boolean => (!/\bjobs\b/.test(text) || /insert into jobs/.test(text)) && !text.startsWith('select revision from apps');
+  const isOfRequest = (text: string): boolean =>
+    (!/\bjobs\b/.test(text) || /insert into jobs/.test(text)) &&
+    !text.startsWith('select revision from apps');
 
   for (const [name, way] of Object.entries(ways)) {
     it(`get the same status, page, headers and statements for ${name}`, async () => {
@@ -39,8 +52,12 @@ describe('an address with an account and one without', () => {
         seen = undefined;
         answers.push({
           status: answer.status,
-          html: answer.html.replaceAll(address, 'X').replace(/(nonce|value|action|formaction|href)="[^"]*"/g, ''),
-          headers: [...answer.headers].filter(([key]) => !/^(date|x-request-id|etag|content-length|content-security-policy)$/.test(key)),
+          html: answer.html
+            .replaceAll(address, 'X')
+            .replace(/(nonce|value|action|formaction|href)="[^"]*"/g, ''),
+          headers: [...answer.headers].filter(
+            ([key]) => !/^(date|x-request-id|etag|content-length|content-security-policy)$/.test(key),
+          ),
           statements,
         });
       }

@@ -2,7 +2,19 @@ import { expect } from 'chai';
 import { sql } from '../../src/storage/sql.ts';
 import type { Agent, Page } from '../support/agent.ts';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
-import { begin, codeOn, freshEmail, isSignedIn, linkTo, makeApp, makeUser, PASSWORD, redeem, signInWithPassword, sixteen } from './people.ts';
+import {
+  begin,
+  codeOn,
+  freshEmail,
+  isSignedIn,
+  linkTo,
+  makeApp,
+  makeUser,
+  PASSWORD,
+  redeem,
+  signInWithPassword,
+  sixteen,
+} from './people.ts';
 
 for (const driver of drivers) {
   describe(`signing up, ephemeral state in ${driver}`, () => {
@@ -27,7 +39,8 @@ for (const driver of drivers) {
       const uid = new URL(page.url).pathname.split('/')[4]!;
       await lk.latchkey.stores.ephemeral.delete(appId, await keyOf(uid));
     };
-    const keyOf = async (uid: string): Promise<string> => (await import('../../src/oidc/adapters/interaction-adapter.ts')).interactionKey(uid);
+    const keyOf = async (uid: string): Promise<string> =>
+      (await import('../../src/oidc/adapters/interaction-adapter.ts')).interactionKey(uid);
 
     it('makes the account and signs in where it was begun, and only after the mail', async () => {
       const email = freshEmail();
@@ -39,7 +52,9 @@ for (const driver of drivers) {
       const done = await agent.submit(await agent.open(link), {});
       expect(isSignedIn(done), done.html).to.equal(true);
       expect((await redeem(lk, appId, done)).status).to.equal(200);
-      expect((await lk.admin('GET', `/apps/${appId}/users?email=${email}`)).body.items[0]).to.include({ email_verified: true });
+      expect((await lk.admin('GET', `/apps/${appId}/users?email=${email}`)).body.items[0]).to.include({
+        email_verified: true,
+      });
     });
 
     it('shows another browser a code that finishes where it was begun', async () => {
@@ -49,7 +64,9 @@ for (const driver of drivers) {
       const phone = lk.agent();
       const page = await phone.open(await linkTo(lk, email));
       const code = codeOn(page)!;
-      expect(isSignedIn(await phone.submit(page, {}, { ending: '/refuse', action: page.url }))).to.equal(false);
+      expect(isSignedIn(await phone.submit(page, {}, { ending: '/refuse', action: page.url }))).to.equal(
+        false,
+      );
       expect(await usersOf(email)).to.equal(0);
       expect(isSignedIn(await agent.submit(sent, { code }, { ending: '/code' }))).to.equal(true);
     });
@@ -95,10 +112,19 @@ for (const driver of drivers) {
 
     it('refuses passwords that are short, long, or built of what everybody would try', async () => {
       const email = freshEmail();
-      for (const password of ['short', 'x'.repeat(129), 'Password1!Password1', 'aaaaaaaaaaaaaaaaaaaa', '123456789012345678', `${email.split('@')[0]} and more`]) {
+      for (const password of [
+        'short',
+        'x'.repeat(129),
+        'Password1!Password1',
+        'aaaaaaaaaaaaaaaaaaaa',
+        '123456789012345678',
+        `${email.split('@')[0]} and more`,
+      ]) {
         expect((await fillIn(lk.agent(), email, password)).status, password).to.equal(400);
       }
-      expect((await fillIn(lk.agent(), email, 'ein längeres Passwort 🦊 mit Leerzeichen')).status).to.equal(200);
+      expect((await fillIn(lk.agent(), email, 'ein längeres Passwort 🦊 mit Leerzeichen')).status).to.equal(
+        200,
+      );
     });
 
     it('lets one of sixteen clicks win, and what the winner got works', async () => {
@@ -127,7 +153,10 @@ for (const driver of drivers) {
       expect(won).to.have.length(1);
       expect(answers.filter((one) => one.status === 410)).to.have.length(2);
       expect((await redeem(lk, appId, won[0]!)).status).to.equal(200);
-      const rows = await lk.latchkey.stores.db.query(appId, sql`select 1 from identifiers where app_id = ${appId} and value = ${email}`);
+      const rows = await lk.latchkey.stores.db.query(
+        appId,
+        sql`select 1 from identifiers where app_id = ${appId} and value = ${email}`,
+      );
       expect(rows).to.have.length(1);
     });
 

@@ -33,8 +33,8 @@ let template: Promise<void> | undefined;
 /** One Postgres and one Redis for the whole run; the variables reach mocha's workers and child processes. */
 export async function startServers(): Promise<void> {
   const [postgres, redis] = await Promise.all([startPrivatePostgres(), startPrivateRedis()]);
-  process.env['LATCHKEY_TEST_SOCKET_DIR'] = postgres.host;
-  process.env['LATCHKEY_TEST_REDIS_URL'] = redis.url;
+  process.env['TEST_LATCHKEY_SOCKET_DIR'] = postgres.host;
+  process.env['TEST_LATCHKEY_REDIS_URL'] = redis.url;
 }
 
 /** Ends every server that this module started, also those that a failed test forgot. */
@@ -62,11 +62,11 @@ export async function dropDatabase({ database }: Pick<Connection, 'database'>): 
 }
 
 export function testSocketDir(): string {
-  return required('LATCHKEY_TEST_SOCKET_DIR');
+  return required('TEST_LATCHKEY_SOCKET_DIR');
 }
 
 export function testRedisUrl(): string {
-  return required('LATCHKEY_TEST_REDIS_URL');
+  return required('TEST_LATCHKEY_REDIS_URL');
 }
 
 /** Empties the Redis of the run, or the one named. */

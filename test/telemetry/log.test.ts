@@ -154,6 +154,13 @@ describe('the access log', () => {
     expect(redactedUrl('/auth/wolf/sign-up/sent')).to.equal('/auth/wolf/sign-up/sent');
   });
 
+  it('keeps what is harmless also in the line that is written', () => {
+    const url = redactedUrl('/authorize?client_id=wolf&code_challenge_method=S256&state=canary');
+    expect(logged('json', (log) => log.info({ url }, 'request'))).to.include(
+      '/authorize?client_id=wolf&code_challenge_method=S256&state=[secret]',
+    );
+  });
+
   it('has one line per request, with neither cookies nor headers of it', async () => {
     const { app, lines } = sampleServer((ctx) => {
       ctx.body = 'x';

@@ -24,7 +24,8 @@ async function decide(step: Step): Promise<void> {
 export async function showConsent(step: Step): Promise<void> {
   const { ctx, deps, appId, interaction, snapshot } = step;
   const { signedInUserId } = interaction;
-  const user = signedInUserId === undefined ? undefined : await userById(scoped(deps.db, appId), appId, signedInUserId);
+  const user =
+    signedInUserId === undefined ? undefined : await userById(scoped(deps.db, appId), appId, signedInUserId);
   show(step, 'consent/consent', {
     action: `${interactionPath(step)}/consent`,
     client_name: interaction.client.name,

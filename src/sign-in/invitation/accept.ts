@@ -18,7 +18,15 @@ export async function openInvitation(request: PageRequest): Promise<Invitation> 
   const invitation = invitationOf(request);
   const user = await userById(q, appId, invitation.userId);
   await requireOpen(q, invitation, user);
-  if (await isSpent(q, appId, 'invitation', digestOf(invitation.email + invitation.userId + invitation.expiresAt))) throw linkDead();
+  if (
+    await isSpent(
+      q,
+      appId,
+      'invitation',
+      digestOf(invitation.email + invitation.userId + invitation.expiresAt),
+    )
+  )
+    throw linkDead();
   return invitation;
 }
 
@@ -35,11 +43,26 @@ export async function acceptInvitation(request: PageRequest, password: string): 
     const user = await lockUser(tx, appId, userId);
     await requireOpen(tx, invitation, user);
     const ttlSeconds = Math.ceil(expiresAt - (await storeClock(tx))) + 60;
-    if (!(await spend(tx, { appId, kind: 'invitation', digest: digestOf(email + userId + expiresAt), ttlSeconds }))) throw linkDead();
+    if (
+      !(await spend(tx, {
+        appId,
+        kind: 'invitation',
+        digest: digestOf(email + userId + expiresAt),
+        ttlSeconds,
+      }))
+    )
+      throw linkDead();
     await setPassword(tx, { appId, userId, hash });
     await markEmailVerified(tx, appId, userId, email);
     const actor = { type: 'user' as const, id: userId };
-    await audit(tx, { ...authorOf(ctx), appId, type: 'invitation.accepted', actor, userId, result: 'success' });
+    await audit(tx, {
+      ...authorOf(ctx),
+      appId,
+      type: 'invitation.accepted',
+      actor,
+      userId,
+      result: 'success',
+    });
   });
 }
 
@@ -53,5 +76,6 @@ async function requireOpen(q: Queryable, invitation: Invitation, user: User | un
   const isOver = invitation.expiresAt <= (await storeClock(q));
   if (isOver || !user || user.disabledAt || user.email !== invitation.email) throw linkDead();
   // Several may be on their way; the first one that is accepted ends the others.
-  if (user.emailVerified && (await passwordHashOf(q, user.appId, user.userId)) !== undefined) throw linkDead();
+  if (user.emailVerified && (await passwordHashOf(q, user.appId, user.userId)) !== undefined)
+    throw linkDead();
 }

@@ -28,5 +28,10 @@ async function accept(request: PageRequest): Promise<void> {
 
 function showForm(request: PageRequest, email: string, problem?: string): void {
   const min_length = request.snapshot.app.settings.password_min_length;
-  show(request, 'invitation/accept', { action: request.ctx.path, email, min_length, problem: problem ?? null }, problem ? 400 : 200);
+  show(
+    request,
+    'invitation/accept',
+    { action: request.ctx.path, email, min_length, problem: problem ?? null },
+    problem ? 400 : 200,
+  );
 }

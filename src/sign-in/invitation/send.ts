@@ -8,7 +8,12 @@ import { nothingHere } from '../errors.ts';
 import { storeClock } from './store.ts';
 import { writeInvitation } from './token.ts';
 
-export type InvitationDeps = { registry: Pick<AppRegistry, 'snapshot'>; rootKeys: RootKeys; config: { baseUrl: string }; mail: MailDeps };
+export type InvitationDeps = {
+  registry: Pick<AppRegistry, 'snapshot'>;
+  rootKeys: RootKeys;
+  config: { baseUrl: string };
+  mail: MailDeps;
+};
 
 /** Queues a mail with a link to set up the account, in the caller's transaction. */
 export async function sendInvitation(

@@ -23,6 +23,11 @@ export async function throttleNetwork(
   const limit = (deps.networkLimits ?? networkLimits)[at.what];
   // Digested: the store holds no addresses.
   const key = `sign-in:${at.what}:${digestOf(networkOf(clientAddress(ctx)))}`;
-  const { allowed, retryAfterSeconds } = await hit(deps.ephemeral, { appId: at.appId, key, limit, windowSeconds: WINDOW_SECONDS });
+  const { allowed, retryAfterSeconds } = await hit(deps.ephemeral, {
+    appId: at.appId,
+    key,
+    limit,
+    windowSeconds: WINDOW_SECONDS,
+  });
   if (!allowed) throw tooManyFromNetwork(retryAfterSeconds);
 }

@@ -6,7 +6,9 @@ import { deriveKey, macOf, type RootKeys, sameSecret } from '../../kernel/secret
  * page is loaded again, yet nothing that is stored leads to it. Uniform: 2^64 mod 10^6 is a bias below 10^-13.
  */
 export function codeOf(rootKeys: RootKeys, appId: string, secret: string): string {
-  const mac = createHmac('sha256', deriveKey(rootKeys[0], 'mailed code')).update(JSON.stringify([appId, secret])).digest();
+  const mac = createHmac('sha256', deriveKey(rootKeys[0], 'mailed code'))
+    .update(JSON.stringify([appId, secret]))
+    .digest();
   return String(mac.readBigUInt64BE(0) % 1_000_000n).padStart(6, '0');
 }
 
@@ -15,7 +17,11 @@ export function macOfCode(rootKeys: RootKeys, digest: string, code: string): str
   return macOf(deriveKey(rootKeys[0], 'mailed code at rest'), `${digest}.${code}`);
 }
 
-export function isCode(rootKeys: RootKeys, at: { digest: string; code: string }, mac: string | undefined): boolean {
+export function isCode(
+  rootKeys: RootKeys,
+  at: { digest: string; code: string },
+  mac: string | undefined,
+): boolean {
   return mac !== undefined && sameSecret(macOfCode(rootKeys, at.digest, at.code), mac);
 }
 

@@ -77,7 +77,11 @@ export async function issueProof(step: Step, ask: Ask): Promise<void> {
   });
 }
 
-function mailModel(step: Step, proof: Proof, mail: { url: string | null; ttlSeconds: number }): Record<string, unknown> {
+function mailModel(
+  step: Step,
+  proof: Proof,
+  mail: { url: string | null; ttlSeconds: number },
+): Record<string, unknown> {
   return {
     app_name: step.snapshot.app.name,
     url: mail.url,

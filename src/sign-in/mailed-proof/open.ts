@@ -13,7 +13,11 @@ export type Opened = { proof: Proof; secret: string; remainingSeconds: number };
 /** The live link of this URL. Problem `sign_in.link_dead` otherwise. Spends nothing. */
 export async function openLink(request: LinkRequest, kind: ProofKind): Promise<Opened> {
   const secret = paramOf(request.ctx, 'secret');
-  const found = await findProof(request.deps.ephemeral, { appId: request.appId, digest: digestOf(secret), kind });
+  const found = await findProof(request.deps.ephemeral, {
+    appId: request.appId,
+    digest: digestOf(secret),
+    kind,
+  });
   // A link belongs to the interaction in its address; moved to another one it is nothing.
   if (!found || found.proof.uid !== request.uid) throw linkDead();
   return { ...found, secret };
@@ -23,12 +27,20 @@ export async function openLink(request: LinkRequest, kind: ProofKind): Promise<O
  * The code for a browser other than the one that asked, drawn at the first opening. `refused` once somebody said
  * that it was not them; undefined when the account has had too many wrong codes today.
  */
-export async function drawCode(request: LinkRequest, { proof, secret, remainingSeconds }: Opened): Promise<string | undefined> {
+export async function drawCode(
+  request: LinkRequest,
+  { proof, secret, remainingSeconds }: Opened,
+): Promise<string | undefined> {
   const { deps, appId } = request;
   const { digest, kind, email } = proof;
   if ((await codesToday(scoped(deps.db, appId), appId, subjectOf(email))) >= CODES_A_DAY) return undefined;
   const code = codeOf(deps.rootKeys, appId, secret);
-  const kept = await keepCode(deps.ephemeral, { appId, digest, kind }, macOfCode(deps.rootKeys, digest, code), remainingSeconds);
+  const kept = await keepCode(
+    deps.ephemeral,
+    { appId, digest, kind },
+    macOfCode(deps.rootKeys, digest, code),
+    remainingSeconds,
+  );
   return kept === REFUSED ? REFUSED : code;
 }
 

@@ -6,7 +6,8 @@ type Store = EphemeralStore;
 type At = { appId: string; digest: string; kind: ProofKind };
 
 const linkKey = (kind: ProofKind, digest: string) => `mailed:${kind}:${digest}`;
-const newestKey = (kind: ProofKind, email: string, asker: string) => `mailed-newest:${kind}:${asker}:${digestOf(email)}`;
+const newestKey = (kind: ProofKind, email: string, asker: string) =>
+  `mailed-newest:${kind}:${asker}:${digestOf(email)}`;
 const hereKey = (kind: ProofKind, uid: string) => `mailed-here:${kind}:${uid}`;
 const askedKey = (kind: ProofKind, uid: string) => `mailed-asked:${kind}:${uid}`;
 const codeKey = (kind: ProofKind, digest: string) => `mailed-code:${kind}:${digest}`;
@@ -19,21 +20,32 @@ const NOWHERE = 'mailed-nowhere';
  * Keeps a link. A newer one takes the place of the older by moving the pointer to the newest, except that a
  * stranger's request leaves a known device's link alone (design §6). `isKept` false: the same writes, no effect.
  */
-export async function keepProof(store: Store, appId: string, proof: Proof, options: { ttlSeconds: number; isKept: boolean }): Promise<void> {
+export async function keepProof(
+  store: Store,
+  appId: string,
+  proof: Proof,
+  options: { ttlSeconds: number; isKept: boolean },
+): Promise<void> {
   const { kind, digest, email, uid, asker } = proof;
   const { ttlSeconds, isKept } = options;
   const real = (key: string) => (isKept ? key : `${NOWHERE}:${digestOf(key)}`);
   await store.put(appId, real(linkKey(kind, digest)), JSON.stringify(proof), { ttlSeconds });
   await Promise.all([
     store.put(appId, real(newestKey(kind, email, asker)), digest, { ttlSeconds }),
-    store.delete(appId, asker === 'known' ? real(newestKey(kind, email, 'stranger')) : `${NOWHERE}:${digest}`),
+    store.delete(
+      appId,
+      asker === 'known' ? real(newestKey(kind, email, 'stranger')) : `${NOWHERE}:${digest}`,
+    ),
     store.put(appId, real(hereKey(kind, uid)), digest, { ttlSeconds }),
     store.put(appId, askedKey(kind, uid), email, { ttlSeconds }),
   ]);
 }
 
 /** The live link of a digest. Sign-ups do not replace each other: nobody may stop another's by beginning one. */
-export async function findProof(store: Store, { appId, digest, kind }: At): Promise<{ proof: Proof; remainingSeconds: number } | undefined> {
+export async function findProof(
+  store: Store,
+  { appId, digest, kind }: At,
+): Promise<{ proof: Proof; remainingSeconds: number } | undefined> {
   const stored = await store.get(appId, linkKey(kind, digest));
   if (!stored) return undefined;
   const proof = JSON.parse(stored.value) as Proof;
@@ -45,12 +57,18 @@ export async function findProof(store: Store, { appId, digest, kind }: At): Prom
 }
 
 /** The digest of the link that was last mailed for this interaction. */
-export async function digestHere(store: Store, at: { appId: string; uid: string; kind: ProofKind }): Promise<string | undefined> {
+export async function digestHere(
+  store: Store,
+  at: { appId: string; uid: string; kind: ProofKind },
+): Promise<string | undefined> {
   return (await store.get(at.appId, hereKey(at.kind, at.uid)))?.value;
 }
 
 /** The address that was last typed in this interaction, whether or not a mail went out. */
-export async function askedAddress(store: Store, at: { appId: string; uid: string; kind: ProofKind }): Promise<string | undefined> {
+export async function askedAddress(
+  store: Store,
+  at: { appId: string; uid: string; kind: ProofKind },
+): Promise<string | undefined> {
   return (await store.get(at.appId, askedKey(at.kind, at.uid)))?.value;
 }
 
@@ -60,19 +78,35 @@ export async function killProof(store: Store, { appId, digest, kind }: At): Prom
 }
 
 /** Kills whatever links of this kind are on their way to the address. */
-export async function killProofsOf(store: Store, appId: string, kind: ProofKind, email: string): Promise<void> {
-  await Promise.all((['known', 'stranger'] as const).map((asker) => store.delete(appId, newestKey(kind, email, asker))));
+export async function killProofsOf(
+  store: Store,
+  appId: string,
+  kind: ProofKind,
+  email: string,
+): Promise<void> {
+  await Promise.all(
+    (['known', 'stranger'] as const).map((asker) => store.delete(appId, newestKey(kind, email, asker))),
+  );
 }
 
 /** Remembers the code's MAC unless one is there, and returns what is there: a MAC or `refused`. */
-export async function keepCode(store: Store, { appId, digest, kind }: At, mac: string, ttlSeconds: number): Promise<string> {
+export async function keepCode(
+  store: Store,
+  { appId, digest, kind }: At,
+  mac: string,
+  ttlSeconds: number,
+): Promise<string> {
   const key = codeKey(kind, digest);
   if (await store.put(appId, key, mac, { ttlSeconds, ifAbsent: true })) return mac;
   return (await store.get(appId, key))?.value ?? REFUSED;
 }
 
 /** From now on no code of this link is right, and none is drawn again. */
-export async function refuseCode(store: Store, { appId, digest, kind }: At, ttlSeconds: number): Promise<void> {
+export async function refuseCode(
+  store: Store,
+  { appId, digest, kind }: At,
+  ttlSeconds: number,
+): Promise<void> {
   await store.put(appId, codeKey(kind, digest), REFUSED, { ttlSeconds });
 }
 
@@ -83,7 +117,11 @@ export async function codeMac(store: Store, { appId, digest, kind }: At): Promis
 }
 
 /** Counts one more try before it is compared and returns how many there were. */
-export async function countTry(store: Store, { appId, digest, kind }: At, ttlSeconds: number): Promise<number> {
+export async function countTry(
+  store: Store,
+  { appId, digest, kind }: At,
+  ttlSeconds: number,
+): Promise<number> {
   return store.increment(appId, triesKey(kind, digest), ttlSeconds);
 }
 

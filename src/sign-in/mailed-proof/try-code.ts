@@ -32,13 +32,19 @@ export async function tryCode(step: Step, kind: ProofKind): Promise<CodeTry> {
   if (tries > CODE_TRIES) return refused(step, kind, 'code_dead');
   const today = await countCode(scoped(deps.db, appId), appId, subjectOf(proof.email));
   if (today > CODES_A_DAY) return refused(step, kind, 'code_dead');
-  if (isCode(deps.rootKeys, { digest: proof.digest, code }, await codeMac(deps.ephemeral, at))) return { right: proof };
+  if (isCode(deps.rootKeys, { digest: proof.digest, code }, await codeMac(deps.ephemeral, at)))
+    return { right: proof };
   if (tries >= CODE_TRIES) await killProof(deps.ephemeral, at);
   return refused(step, kind, tries >= CODE_TRIES ? 'code_dead' : 'code_wrong', proof.userId);
 }
 
 /** Spends a link, by itself or by its code: both are one thing, of which exactly one use wins. */
-export async function spendProof(tx: Transaction, appId: string, proof: Proof, way: 'link' | 'code'): Promise<void> {
+export async function spendProof(
+  tx: Transaction,
+  appId: string,
+  proof: Proof,
+  way: 'link' | 'code',
+): Promise<void> {
   const { kind, digest, email } = proof;
   // Longer than any link lives, so that no store that brings one back brings back its use.
   const ttlSeconds = 8 * 24 * 3600;
@@ -46,7 +52,12 @@ export async function spendProof(tx: Transaction, appId: string, proof: Proof, w
   if (way === 'code') await uncountCode(tx, appId, subjectOf(email));
 }
 
-async function refused(step: Step, method: string, reason: 'code_wrong' | 'code_dead', userId?: string): Promise<CodeTry> {
+async function refused(
+  step: Step,
+  method: string,
+  reason: 'code_wrong' | 'code_dead',
+  userId?: string,
+): Promise<CodeTry> {
   await refuseSignIn(step, { method, reason, userId });
   return { wrong: reason === 'code_wrong' ? 'problem.code' : 'problem.code_dead' };
 }

@@ -56,5 +56,7 @@ const PHC = /^\$argon2id\$v=19\$([a-z0-9=,]+)\$/;
 export function isWeaker(hash: string): boolean {
   const found = new URLSearchParams(PHC.exec(hash)?.[1]?.replaceAll(',', '&') ?? '');
   const isBelow = (name: string, wanted: number) => !(Number(found.get(name)) >= wanted);
-  return isBelow('m', parameters.memoryKiB) || isBelow('t', parameters.passes) || isBelow('p', parameters.lanes);
+  return (
+    isBelow('m', parameters.memoryKiB) || isBelow('t', parameters.passes) || isBelow('p', parameters.lanes)
+  );
 }

@@ -9,20 +9,75 @@ export type PasswordContext = { minLength: number; email: string; appName: strin
 
 /** What people take when asked for a long password; whatever is built of these and little else is refused. */
 const COMMON = [
-  'password', 'passwort', 'passphrase', 'contraseña', 'motdepasse', 'correcthorsebatterystaple', 'trustno',
-  'qwertyuiop', 'qwerty', 'qwertz', 'azerty', 'asdfghjkl', 'asdf', 'zxcvbnm', 'yxcvbnm', 'abcdefghijklmnopqrstuvwxyz',
-  'abcdefgh', 'abcdef', 'abc', 'letmein', 'welcome', 'iloveyou', 'monkey', 'dragon', 'football', 'baseball', 'sunshine',
-  'princess', 'master', 'admin', 'administrator', 'login', 'shadow', 'superman', 'batman', 'michael', 'changeme',
-  'default', 'secret', 'guest', 'root', 'user', 'test', 'spring', 'summer', 'autumn', 'winter', 'hello', 'starwars',
+  'password',
+  'passwort',
+  'passphrase',
+  'contraseña',
+  'motdepasse',
+  'correcthorsebatterystaple',
+  'trustno',
+  'qwertyuiop',
+  'qwerty',
+  'qwertz',
+  'azerty',
+  'asdfghjkl',
+  'asdf',
+  'zxcvbnm',
+  'yxcvbnm',
+  'abcdefghijklmnopqrstuvwxyz',
+  'abcdefgh',
+  'abcdef',
+  'abc',
+  'letmein',
+  'welcome',
+  'iloveyou',
+  'monkey',
+  'dragon',
+  'football',
+  'baseball',
+  'sunshine',
+  'princess',
+  'master',
+  'admin',
+  'administrator',
+  'login',
+  'shadow',
+  'superman',
+  'batman',
+  'michael',
+  'changeme',
+  'default',
+  'secret',
+  'guest',
+  'root',
+  'user',
+  'test',
+  'spring',
+  'summer',
+  'autumn',
+  'winter',
+  'hello',
+  'starwars',
 ].sort((a, b) => b.length - a.length);
 
-const LEET: Record<string, string> = { '0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '7': 't', '@': 'a', $: 's', '!': 'i' };
+const LEET: Record<string, string> = {
+  '0': 'o',
+  '1': 'i',
+  '3': 'e',
+  '4': 'a',
+  '5': 's',
+  '7': 't',
+  '@': 'a',
+  $: 's',
+  '!': 'i',
+};
 
 /** What is wrong with a new password, if anything. No composition rules (NIST SP 800-63B-4 §3.1.1.2). */
 export function faultOfPassword(input: string, context: PasswordContext): PasswordFault | undefined {
   const password = foldPassword(input);
   const length = lengthOf(password);
-  if (length < context.minLength) return { key: 'problem.password_short', values: { min: context.minLength } };
+  if (length < context.minLength)
+    return { key: 'problem.password_short', values: { min: context.minLength } };
   if (isTooLong(input)) return { key: 'problem.password_long', values: { max: MAX_LENGTH } };
   return isGuessable(password, context) ? { key: 'problem.password_common', values: {} } : undefined;
 }

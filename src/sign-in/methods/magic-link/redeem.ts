@@ -35,9 +35,18 @@ export async function signInByLink(step: Step, proof: Proof, way: 'link' | 'code
  * The first proof that the address belongs to somebody. Whoever made the account before may have been somebody
  * else, waiting (Sudhodanan & Paverd 2022, classic-federated merge and unexpired session): nothing of theirs stays.
  */
-async function takeOver({ deps, interaction }: Step, tx: Transaction, { appId, userId, email }: User): Promise<void> {
+async function takeOver(
+  { deps, interaction }: Step,
+  tx: Transaction,
+  { appId, userId, email }: User,
+): Promise<void> {
   await removePassword(tx, appId, userId);
   await forgetDevices(tx, appId, userId);
-  await deps.access.endUserAccess(tx, { appId, userId, why: 'email_verified', exceptSessionUid: interaction.sessionUid });
+  await deps.access.endUserAccess(tx, {
+    appId,
+    userId,
+    why: 'email_verified',
+    exceptSessionUid: interaction.sessionUid,
+  });
   await markEmailVerified(tx, appId, userId, email);
 }

@@ -6,7 +6,7 @@ import { askedAddress } from '../../mailed-proof/store.ts';
 import { openLink } from '../../mailed-proof/open.ts';
 import { showCodeElsewhere, showRefused } from '../../mailed-proof/elsewhere.ts';
 import { tryCode } from '../../mailed-proof/try-code.ts';
-import { showSignIn } from '../../offer.ts';
+import type { ShowSignIn } from '../../method.ts';
 import { goTo } from '../../onward.ts';
 import { sentence, show } from '../../page.ts';
 import { interactionPath, onLink, onStep, type LinkRequest, type Step, stayWith } from '../../step.ts';
@@ -21,20 +21,30 @@ const KIND = 'magic_link';
 // GET    …/magic-link/{secret}          → a button (here) or a code (elsewhere); spends nothing
 // POST   …/magic-link/{secret}          → signs in, only in the browser that asked
 // POST   …/magic-link/{secret}/refuse   → "it was not me"
-export function mountMagicLink(router: Router, deps: SignInDeps): void {
+export function mountMagicLink(router: Router, deps: SignInDeps, showSignIn: ShowSignIn): void {
   const at = '/auth/:app_id/interaction/:uid/magic-link';
-  router.post(at, onStep(deps, 'login', ask));
-  router.get(at, onStep(deps, 'login', (step) => showSent(step)));
+  router.post(
+    at,
+    onStep(deps, 'login', (step) => ask(step, showSignIn)),
+  );
+  router.get(
+    at,
+    onStep(deps, 'login', (step) => showSent(step)),
+  );
   router.post(`${at}/code`, onStep(deps, 'login', typeCode));
   router.get(`${at}/:secret`, onLink(deps, open));
   router.post(`${at}/:secret`, onStep(deps, 'login', confirm));
-  router.post(`${at}/:secret/refuse`, onLink(deps, (request) => showRefused(request, KIND)));
+  router.post(
+    `${at}/:secret/refuse`,
+    onLink(deps, (request) => showRefused(request, KIND)),
+  );
 }
 
-async function ask(step: Step): Promise<void> {
+async function ask(step: Step, showSignIn: ShowSignIn): Promise<void> {
   requireOffered(step);
   const email = normalizeEmail(step.form.email);
-  if (email === undefined) return showSignIn(step, { key: 'problem.email', email: (step.form.email ?? '').slice(0, 254) });
+  if (email === undefined)
+    return showSignIn(step, { key: 'problem.email', email: (step.form.email ?? '').slice(0, 254) });
   await askForLink(step, email);
   goTo(step.ctx, `${interactionPath(step)}/magic-link`);
 }

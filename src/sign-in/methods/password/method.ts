@@ -6,8 +6,8 @@ import { mountSignUp } from './sign-up/routes.ts';
 export const password: Method = {
   name: 'password',
   isOffered: (settings) => settings.methods.password,
-  mount(router, deps) {
-    mountPassword(router, deps);
+  mount(router, deps, showSignIn) {
+    mountPassword(router, deps, showSignIn);
     mountSignUp(router, deps);
     mountRecovery(router, deps);
   },

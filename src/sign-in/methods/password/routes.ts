@@ -8,7 +8,7 @@ import type { SignInDeps } from '../../deps.ts';
 import { deviceOf } from '../../device-cookie.ts';
 import { nothingHere } from '../../errors.ts';
 import { throttleNetwork } from '../../lockout/network.ts';
-import { showSignIn } from '../../offer.ts';
+import type { ShowSignIn } from '../../method.ts';
 import { goTo } from '../../onward.ts';
 import { refuseSignIn } from '../../refuse.ts';
 import { interactionPath, type LinkRequest, onStep, type Step } from '../../step.ts';
@@ -17,13 +17,19 @@ import { verifyPassword } from './verify.ts';
 
 // POST …/password {email, password} → signs in, or the sign-in page with one sentence for everything that is wrong
 // GET  …/password                   → the sign-in page (a reload after a wrong password)
-export function mountPassword(router: Router, deps: SignInDeps): void {
+export function mountPassword(router: Router, deps: SignInDeps, showSignIn: ShowSignIn): void {
   const at = '/auth/:app_id/interaction/:uid/password';
-  router.post(at, onStep(deps, 'login', signIn));
-  router.get(at, onStep(deps, 'login', (step) => goTo(step.ctx, interactionPath(step))));
+  router.post(
+    at,
+    onStep(deps, 'login', (step) => signIn(step, showSignIn)),
+  );
+  router.get(
+    at,
+    onStep(deps, 'login', (step) => goTo(step.ctx, interactionPath(step))),
+  );
 }
 
-async function signIn(step: Step): Promise<void> {
+async function signIn(step: Step, showSignIn: ShowSignIn): Promise<void> {
   requirePasswords(step);
   const { ctx, deps, appId, form } = step;
   const typed = (form.email ?? '').slice(0, 254);
@@ -33,7 +39,12 @@ async function signIn(step: Step): Promise<void> {
   // Nothing is looked up and nothing is hashed for these, whoever they are typed for.
   if (!form.password || isTooLong(form.password)) return refuse();
   await throttleNetwork(deps, ctx, { appId, what: 'secrets' });
-  const result = await verifyPassword(deps, { appId, email, password: form.password, device: deviceOf(ctx, deps.config, appId) });
+  const result = await verifyPassword(deps, {
+    appId,
+    email,
+    password: form.password,
+    device: deviceOf(ctx, deps.config, appId),
+  });
   if (!result.ok) {
     await refuseSignIn(step, { method: 'password', reason: result.reason, userId: result.userId });
     return refuse();

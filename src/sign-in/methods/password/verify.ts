@@ -17,7 +17,10 @@ export type Claimed = { appId: string; email: string; password: string; device: 
  * than serial ones. Unknown addresses cost the same statements and the same hash. `ok` signs nobody in.
  * Problem `password.busy` before anything is counted when too many hashes are waiting.
  */
-export async function verifyPassword(deps: Pick<SignInDeps, 'db' | 'hasher'>, claimed: Claimed): Promise<Verified> {
+export async function verifyPassword(
+  deps: Pick<SignInDeps, 'db' | 'hasher'>,
+  claimed: Claimed,
+): Promise<Verified> {
   const { appId, email, password, device } = claimed;
   const q = scoped(deps.db, appId);
   return deps.hasher.inTurn(async ({ hash, verify }) => {
@@ -27,7 +30,8 @@ export async function verifyPassword(deps: Pick<SignInDeps, 'db' | 'hasher'>, cl
     const attempt = await reserveAttempt(deps.db, { appId, identifier: email, userId, device });
     if (!attempt.letThrough) return { ok: false, reason: 'locked', userId };
     const matches = await verify(stored, password);
-    if (!matches || !user || user.disabledAt || stored === undefined) return { ok: false, reason: 'credentials', userId };
+    if (!matches || !user || user.disabledAt || stored === undefined)
+      return { ok: false, reason: 'credentials', userId };
     const renewed = isWeaker(stored) ? { oldHash: stored, hash: await hash(password) } : undefined;
     return { ok: true, userId: user.userId, attempt, renewed };
   });

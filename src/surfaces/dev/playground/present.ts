@@ -33,9 +33,7 @@ export function startModel(party: RelyingParty, appName: string, problem: string
 
 export function tokensModel(party: RelyingParty, tokens: Tokens, visit: Visit) {
   const idToken = decoded(tokens.idToken);
-  const fromUserinfo =
-    visit.result?.title === 'Userinfo' ? (visit.result.body as Record<string, unknown>).email : undefined;
-  const email = idToken.claims?.email ?? fromUserinfo;
+  const email = visit.email ?? idToken.claims?.email;
   return {
     issuer: tokens.issuer,
     issuer_url: party.issuerUrl(tokens.issuer),

@@ -5,7 +5,7 @@ import { csrfFor, requireCsrf } from '../../../http/csrf.ts';
 import type { HttpDeps } from '../../../http/http-deps.ts';
 import { showPage } from '../../../http/page.ts';
 import { startModel, tokensModel } from './present.ts';
-import type { RelyingParty, Tokens } from './relying-party.ts';
+import type { CallResult, RelyingParty, Tokens } from './relying-party.ts';
 import type { Visit, Visits } from './visits.ts';
 
 /** The small app that signs in to the demo app. */
@@ -32,7 +32,7 @@ export function playgroundAnswers({ playground, views }: PlaygroundDeps): Record
       visit.tokens = await party.refresh(tokens);
     }),
     [`POST ${HOME}/userinfo`]: act(async (visit, tokens) => {
-      visit.result = await party.userinfo(tokens);
+      visit.result = await askUserinfo(party, visit, tokens);
     }),
     [`POST ${HOME}/introspect`]: act(async (visit, tokens) => {
       visit.result = await party.introspect(tokens);
@@ -77,9 +77,17 @@ async function arrive(ctx: Context, playground: Playground): Promise<void> {
   visit.departure = undefined;
   await orProblem(ctx, visit, async () => {
     visit.tokens = await playground.party.arrive(ctx.search, departure);
+    await askUserinfo(playground.party, visit, visit.tokens);
     // Away from the address that holds the code.
     seeOther(ctx, HOME);
   });
+}
+
+async function askUserinfo(party: RelyingParty, visit: Visit, tokens: Tokens): Promise<CallResult> {
+  const result = await party.userinfo(tokens);
+  const { email } = result.body as { email?: unknown };
+  visit.email = typeof email === 'string' ? email : undefined;
+  return result;
 }
 
 async function onTokens(

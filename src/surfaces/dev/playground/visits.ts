@@ -5,6 +5,8 @@ import type { CallResult, Departure, Tokens } from './relying-party.ts';
 export type Visit = {
   departure?: Departure | undefined;
   tokens?: Tokens | undefined;
+  /** As userinfo last said. */
+  email?: string | undefined;
   result?: CallResult | undefined;
   problem?: string | undefined;
 };

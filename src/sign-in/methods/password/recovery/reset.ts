@@ -64,7 +64,11 @@ async function recover(tx: Transaction, request: LinkRequest, proof: Proof, hash
   return user;
 }
 
-async function tellOwner(tx: Transaction, { ctx, deps, appId, snapshot }: LinkRequest, user: User): Promise<void> {
+async function tellOwner(
+  tx: Transaction,
+  { ctx, deps, appId, snapshot }: LinkRequest,
+  user: User,
+): Promise<void> {
   const from = askedFrom(ctx);
   await enqueueMail(tx, deps.mail, {
     appId,

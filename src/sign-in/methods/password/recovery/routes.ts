@@ -20,7 +20,10 @@ const KIND = 'reset';
 // POST  …/reset/{secret} {new_password}→ sets it once; signs in only where the recovery began
 export function mountRecovery(router: Router, deps: SignInDeps): void {
   const at = '/auth/:app_id/interaction/:uid';
-  router.get(`${at}/forgot`, onStep(deps, 'login', (step) => showRequest(step, '')));
+  router.get(
+    `${at}/forgot`,
+    onStep(deps, 'login', (step) => showRequest(step, '')),
+  );
   router.post(`${at}/forgot`, onStep(deps, 'login', ask));
   router.get(`${at}/forgot/sent`, onStep(deps, 'login', showSent));
   router.get(`${at}/reset/:secret`, onLink(deps, open));
@@ -37,7 +40,8 @@ function showRequest(step: Step, email: string, problem?: string): void {
 async function ask(step: Step): Promise<void> {
   requirePasswords(step);
   const email = normalizeEmail(step.form.email);
-  if (email === undefined) return showRequest(step, (step.form.email ?? '').slice(0, 254), sentence(step.ctx, 'problem.email'));
+  if (email === undefined)
+    return showRequest(step, (step.form.email ?? '').slice(0, 254), sentence(step.ctx, 'problem.email'));
   await askForReset(step, email);
   goTo(step.ctx, `${interactionPath(step)}/forgot/sent`);
 }
@@ -81,5 +85,10 @@ async function livingStep(request: LinkRequest): Promise<Step | undefined> {
 
 function showNewPassword(request: LinkRequest, email: string, problem?: string): void {
   const min_length = request.snapshot.app.settings.password_min_length;
-  show(request, 'recovery/new-password', { action: request.ctx.path, email, min_length, problem: problem ?? null }, problem ? 400 : 200);
+  show(
+    request,
+    'recovery/new-password',
+    { action: request.ctx.path, email, min_length, problem: problem ?? null },
+    problem ? 400 : 200,
+  );
 }

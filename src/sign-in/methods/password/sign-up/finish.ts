@@ -45,7 +45,12 @@ export async function finishLate(request: LinkRequest, opened: Opened, password:
   return true;
 }
 
-async function makeAccount(tx: Transaction, request: LinkRequest, proof: Proof, way: 'link' | 'code'): Promise<User> {
+async function makeAccount(
+  tx: Transaction,
+  request: LinkRequest,
+  proof: Proof,
+  way: 'link' | 'code',
+): Promise<User> {
   const { ctx, appId } = request;
   const { email, passwordHash, locale } = proof;
   if (passwordHash === undefined || proof.userId !== undefined) throw linkDead();
@@ -55,6 +60,13 @@ async function makeAccount(tx: Transaction, request: LinkRequest, proof: Proof, 
   });
   await setPassword(tx, { appId, userId: user.userId, hash: passwordHash });
   const actor = { type: 'user' as const, id: user.userId };
-  await audit(tx, { ...authorOf(ctx), appId, type: 'user.signed_up', actor, userId: user.userId, result: 'success' });
+  await audit(tx, {
+    ...authorOf(ctx),
+    appId,
+    type: 'user.signed_up',
+    actor,
+    userId: user.userId,
+    result: 'success',
+  });
   return user;
 }

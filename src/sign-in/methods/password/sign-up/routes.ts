@@ -25,13 +25,25 @@ const KIND = 'sign_up';
 // POST   …/sign-up/{secret}/refuse   → "it was not me"
 export function mountSignUp(router: Router, deps: SignInDeps): void {
   const at = '/auth/:app_id/interaction/:uid/sign-up';
-  router.get(at, onStep(deps, 'login', (step) => showForm(step, '')));
+  router.get(
+    at,
+    onStep(deps, 'login', (step) => showForm(step, '')),
+  );
   router.post(at, onStep(deps, 'login', begin));
-  router.get(`${at}/sent`, onStep(deps, 'login', (step) => showSent(step)));
+  router.get(
+    `${at}/sent`,
+    onStep(deps, 'login', (step) => showSent(step)),
+  );
   router.post(`${at}/code`, onStep(deps, 'login', typeCode));
-  router.get(`${at}/:secret`, onLink(deps, (request) => open(request)));
+  router.get(
+    `${at}/:secret`,
+    onLink(deps, (request) => open(request)),
+  );
   router.post(`${at}/:secret`, onLink(deps, confirm));
-  router.post(`${at}/:secret/refuse`, onLink(deps, (request) => showRefused(request, KIND)));
+  router.post(
+    `${at}/:secret/refuse`,
+    onLink(deps, (request) => showRefused(request, KIND)),
+  );
 }
 
 async function begin(step: Step): Promise<void> {
@@ -64,7 +76,12 @@ async function showSent(step: Step, problem?: string): Promise<void> {
   const at = `${interactionPath(step)}/sign-up`;
   const email = await askedAddress(step.deps.ephemeral, { appId: step.appId, uid: step.uid, kind: KIND });
   if (email === undefined) return goTo(step.ctx, at);
-  const model = { email, code_action: `${at}/code`, back_url: at, problem: problem ? sentence(step.ctx, problem) : null };
+  const model = {
+    email,
+    code_action: `${at}/code`,
+    back_url: at,
+    problem: problem ? sentence(step.ctx, problem) : null,
+  };
   show(step, 'sign-up/sent', model, problem ? 400 : 200);
 }
 

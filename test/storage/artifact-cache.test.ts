@@ -1,0 +1,139 @@
+import { expect } from 'chai';
+import { Redis } from 'ioredis';
+import { type ArtifactCache, artifactCacheOnRedis, pendingGraves } from '../../src/storage/artifact-cache.ts';
+import { unavailable } from '../../src/kernel/problem.ts';
+import type { RedisConnection } from '../../src/storage/redis.ts';
+import { testRedisUrl } from '../support/servers.ts';
+import { insertBareApp, type TestDatabase, testDatabase, testRedis } from '../support/stores.ts';
+
+/** A process's connection that a test can cut while the others keep theirs. */
+type Cuttable = RedisConnection & { cut: boolean };
+
+function cuttable(redis: RedisConnection): Cuttable {
+  const connection: Cuttable = {
+    cut: false,
+    run: (work) => (connection.cut ? Promise.reject(unavailable('Redis', new Error('cut'))) : redis.run(work)),
+    ping: () => redis.ping(),
+    close: () => redis.close(),
+  };
+  return connection;
+}
+
+describe('the cache of durable artifacts', () => {
+  const APP = 'cached-app';
+  let database: TestDatabase;
+  let redis: Cuttable;
+  let raw: Redis;
+  let here: ArtifactCache;
+  let elsewhere: ArtifactCache;
+  let id = 0;
+  const opened: ArtifactCache[] = [];
+  const process = (connection: RedisConnection): ArtifactCache => {
+    const cache = artifactCacheOnRedis(connection, pendingGraves(database.db, database.operatorDb), () => {});
+    opened.push(cache);
+    return cache;
+  };
+  const grave = () => ({ kind: 'grant' as const, id: `grant-${id}` });
+  const fill = (version: number, value: string, cache = here): Promise<void> => cache.fill(APP, { ...grave(), version, value, ttlSeconds: 300 });
+  const read = (cache = here): Promise<string | undefined> => cache.read(APP, 'grant', grave().id);
+  /** Until every process of this test may answer from the cache. */
+  const trusted = async (): Promise<void> => {
+    id += 1;
+    await fill(1, 'probe');
+    for (const cache of [here, elsewhere]) while ((await read(cache)) !== 'probe') await new Promise((resolve) => setTimeout(resolve, 10));
+    id += 1;
+  };
+
+  before(async () => {
+    database = await testDatabase();
+    await insertBareApp(database, APP);
+    redis = cuttable(await testRedis());
+    raw = new Redis(testRedisUrl());
+    here = process(redis);
+    elsewhere = process(await testRedis().then(cuttable));
+  });
+  beforeEach(trusted);
+  after(async () => {
+    for (const cache of opened) cache.close();
+    await Promise.all([redis.close(), raw.quit(), database.end()]);
+  });
+
+  it('answers with what was filled, in every process and in no other app', async () => {
+    await fill(1, 'value');
+    expect(await read(elsewhere)).to.equal('value');
+    expect(await here.read('another-app', 'grant', grave().id)).to.equal(undefined);
+  });
+
+  it('never goes back to an older version, whichever comes last', async () => {
+    await fill(2, 'second');
+    await fill(1, 'first', elsewhere);
+    expect(await read()).to.equal('second');
+    await fill(10, 'tenth', elsewhere);
+    await fill(9, 'ninth');
+    expect(await read()).to.equal('tenth');
+  });
+
+  it('refuses a fill that was read before the revocation and comes after it', async () => {
+    await fill(1, 'live');
+    await here.bury(APP, [grave()]);
+    await fill(2, 'late', elsewhere);
+    expect(await read(elsewhere)).to.equal('gone');
+    const [tomb] = await raw.keys(`*${grave().id}`);
+    // A fill lives for 300 s at most.
+    expect(await raw.ttl(tomb!)).to.be.greaterThan(300);
+  });
+
+  it('forgets a fill after five minutes, however long the artifact lives', async () => {
+    await here.fill(APP, { ...grave(), version: 1, value: 'long', ttlSeconds: 1_000_000 });
+    const [key] = await raw.keys(`*${grave().id}`);
+    expect(await raw.ttl(key!)).to.be.at.most(300);
+  });
+
+  it('writes a revocation into the database when Redis is away, is trusted by nobody from then on, and catches up', async () => {
+    await fill(1, 'live');
+    redis.cut = true;
+    await here.bury(APP, [grave()]);
+    redis.cut = false;
+    // Acknowledged: from here on nobody answers from the fill, which is still there.
+    expect(await read()).to.equal(undefined);
+    expect(await read(elsewhere)).to.equal(undefined);
+    expect(await raw.get((await raw.keys(`*${grave().id}`))[0]!)).to.equal('1:live');
+    const pending = await database.operatorDb.query<{ app_id: string; id: string }>(undefined, { name: '', text: 'select app_id, id from pending_graves', values: [] });
+    expect(pending).to.deep.equal([{ app_id: APP, id: grave().id }]);
+
+    expect(await pendingGraves(database.db, database.operatorDb).deliver(redis)).to.equal(1);
+    const buried = grave().id;
+    await trusted();
+    for (const cache of [here, elsewhere]) expect(await cache.read(APP, 'grant', buried)).to.equal('gone');
+    expect(await database.operatorDb.query(undefined, { name: '', text: 'select from pending_graves', values: [] })).to.have.length(0);
+  });
+
+  it('is not trusted by a process that has just started and has not asked yet', async () => {
+    await fill(1, 'live');
+    await pendingGraves(database.db, database.operatorDb).remember(APP, [grave()]);
+    expect(await read(process(redis))).to.equal(undefined);
+    await pendingGraves(database.db, database.operatorDb).deliver(redis);
+  });
+
+  it('is not trusted while the answer about missing tombstones does not come', async () => {
+    await fill(1, 'live');
+    let stuck = false;
+    const slow = artifactCacheOnRedis(redis, { ...pendingGraves(database.db, database.operatorDb), anyPending: () => (stuck ? new Promise(() => {}) : Promise.resolve(false)) }, () => {});
+    opened.push(slow);
+    while ((await read(slow)) !== 'live') await new Promise((resolve) => setTimeout(resolve, 10));
+    stuck = true;
+    while ((await read(slow)) === 'live') await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await read(slow)).to.equal(undefined);
+  });
+
+  it('keeps a tombstone for later when delivering it fails again', async () => {
+    const graves = pendingGraves(database.db, database.operatorDb);
+    await graves.remember(APP, [grave()]);
+    redis.cut = true;
+    expect(await graves.deliver(redis).then(() => 'delivered', (error: { code: string }) => error.code)).to.equal('store.unavailable');
+    redis.cut = false;
+    expect(await graves.anyPending()).to.equal(true);
+    expect(await graves.deliver(redis)).to.equal(1);
+    expect(await graves.anyPending()).to.equal(false);
+  });
+});
