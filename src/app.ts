@@ -34,7 +34,7 @@ import { devRoutes } from './surfaces/dev/routes.ts';
 import { landingRoutes } from './surfaces/landing/routes.ts';
 import { operationsRoutes } from './surfaces/operations/routes.ts';
 import type { Logger } from './telemetry/log.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { type Access, createAccess } from './users/access.ts';
 
 export type StartOptions = {
@@ -81,7 +81,9 @@ type Parts = {
 };
 
 async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
-  const parts = makeParts(options, stores, await createPasswordHasher());
+  const metrics = createMetrics({ processMetrics: true });
+  const hasher = await createPasswordHasher({ onWaiting: (count) => metrics.hashesWaiting.set(count) });
+  const parts = makeParts(options, stores, { metrics, hasher });
   const { config } = options;
   const demoSecret = demoSecretOf(config);
   await seedBuiltInApps(appsDeps(parts), { baseUrl: config.baseUrl, ...(demoSecret === undefined ? {} : { demo: { clientSecret: demoSecret } }) });
@@ -109,11 +111,10 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   };
 }
 
-function makeParts(options: StartOptions, stores: Stores, hasher: PasswordHasher): Parts {
+function makeParts(options: StartOptions, stores: Stores, { metrics, hasher }: { metrics: Metrics; hasher: PasswordHasher }): Parts {
   const { config, log } = options;
   const rootKeys = config.encryptionKeys.reveal();
   const { db, operatorDb } = stores;
-  const metrics = createMetrics({ processMetrics: true });
   const registry = createAppRegistry({ db, operatorDb, rootKeys });
   const assets = createAssets(join(options.root, 'views', 'assets'));
   const views = createViews({ viewsDir: join(options.root, 'views'), assets });
@@ -150,7 +151,7 @@ function doors(parts: Parts, at: { demoSecret: string | undefined; isDraining: (
   const count = { tokenIssued: (grantType: string) => http.metrics.tokensIssued.inc({ grant_type: grantType }) };
   const providers = createProviderCache({ baseUrl, db, ephemeral, cache, access, rootKeys, registry, pages, log, count });
   const interactions = createInteractions({ baseUrl, db, ephemeral, registry, providers, rootKeys });
-  const signIn = { views: http.views, config, db, ephemeral, interactions, registry, access, hasher, mail: jobs, rootKeys };
+  const signIn = { views: http.views, metrics: http.metrics, config, db, ephemeral, interactions, registry, access, hasher, mail: jobs, rootKeys };
   const adminApi = createAdminApi({
     ...appsDeps(parts),
     views: http.views,
@@ -166,7 +167,7 @@ function doors(parts: Parts, at: { demoSecret: string | undefined; isDraining: (
   return [
     operationsRoutes({ config, health, metrics: http.metrics }),
     assets.middleware,
-    protocolDoors({ views: http.views, log, baseUrl, registry, providers, pages }),
+    protocolDoors({ ...http, baseUrl, registry, providers, pages }),
     signInRoutes(signIn),
     adminApi.middleware,
     ...(at.demoSecret === undefined ? [] : [devRoutes({ ...http, inbox, playground: createPlayground({ baseUrl, appName: 'Demo', clientId: 'demo', clientSecret: at.demoSecret }) })]),

@@ -51,7 +51,7 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
   const snapshots = new FrequencyCache<Cached>(deps.capacity ?? 20_000);
   const routes = new FrequencyCache<string>(50_000);
   const loading = new Map<string, Promise<AppSnapshot | undefined>>();
-  let shared: { keys: readonly SigningKey[]; checkedAt: number } | undefined;
+  const shared = sharedKeys(deps);
 
   const load = async (appId: string): Promise<AppSnapshot | undefined> => {
     const cached = snapshots.get(appId);
@@ -81,16 +81,6 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
     }
     return running;
   };
-  const sharedKeys = async (): Promise<readonly SigningKey[]> => {
-    if (!shared || Date.now() - shared.checkedAt >= FRESH_MS) {
-      const rows = await deploymentKeys(deps.db);
-      shared = {
-        keys: rows.map((row) => openKey(deps.rootKeys, { appId: '', table: 'deployment_keys' }, row)),
-        checkedAt: Date.now(),
-      };
-    }
-    return shared.keys;
-  };
 
   return {
     snapshot,
@@ -103,11 +93,26 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
       if (appId) routes.set(clientId, appId);
       return appId;
     },
-    deploymentKeys: sharedKeys,
-    lastKnownDeploymentKeys: () => orElse(sharedKeys(), () => shared?.keys),
+    deploymentKeys: shared.read,
+    lastKnownDeploymentKeys: () => orElse(shared.read(), shared.last),
     forget(appId) {
       snapshots.delete(appId);
     },
+  };
+}
+
+function sharedKeys(deps: RegistryDeps) {
+  let seen: { keys: readonly SigningKey[]; checkedAt: number } | undefined;
+  return {
+    async read(): Promise<readonly SigningKey[]> {
+      if (!seen || Date.now() - seen.checkedAt >= FRESH_MS) {
+        const rows = await deploymentKeys(deps.db);
+        const keys = rows.map((row) => openKey(deps.rootKeys, { appId: '', table: 'deployment_keys' }, row));
+        seen = { keys, checkedAt: Date.now() };
+      }
+      return seen.keys;
+    },
+    last: () => seen?.keys,
   };
 }
 

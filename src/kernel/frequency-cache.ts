@@ -44,15 +44,15 @@ export class FrequencyCache<Value> {
     this.#entries.clear();
   }
 
-  /** The least used of the eight oldest entries: close to the true minimum at a fixed price. */
+  /** The least used of the oldest 64, or the first of them that was used but once: close to the true minimum at a bounded price. */
   #evictOne(): void {
-    const oldest: [string, Entry<Value>][] = [];
+    const looked: [string, Entry<Value>][] = [];
     for (const pair of this.#entries) {
-      oldest.push(pair);
-      if (oldest.length === 8) break;
+      looked.push(pair);
+      if (pair[1].uses <= 1 || looked.length === 64) break;
     }
-    const victim = oldest.reduce((least, pair) => (pair[1].uses < least[1].uses ? pair : least), oldest[0]!);
-    for (const [key, entry] of oldest) {
+    const victim = looked.reduce((least, pair) => (pair[1].uses < least[1].uses ? pair : least), looked[0]!);
+    for (const [key, entry] of looked) {
       this.#entries.delete(key);
       // Survivors move to the back, so that the next eviction looks at others.
       if (key !== victim[0]) this.#entries.set(key, entry);

@@ -45,6 +45,7 @@ export async function completeSignIn({ deps, ctx, interaction }: Where, evidence
     });
     return user.userId;
   });
+  deps.metrics.signIns.inc({ method: evidence.method, result: 'success' });
   const signedIn = {
     userId,
     amr: evidence.amr,

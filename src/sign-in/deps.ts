@@ -6,12 +6,14 @@ import type { RootKeys } from '../kernel/secret.ts';
 import type { Interactions } from '../oidc/interaction.ts';
 import type { Database } from '../storage/database.ts';
 import type { EphemeralStore } from '../storage/ephemeral.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { Access } from '../users/access.ts';
 import type { NetworkLimits } from './lockout/network.ts';
 import type { PasswordHasher } from './passwords/hash.ts';
 
 /** What the pages of sign-in stand on; given by the composition root. */
 export type SignInDeps = Pick<HttpDeps, 'views'> & {
+  metrics: Pick<Metrics, 'signIns'>;
   /** Links are built from `baseUrl` and nothing else. */
   config: Pick<Config, 'baseUrl' | 'isHttps'>;
   db: Database;

@@ -22,6 +22,7 @@ export async function refuseSignIn(
   }: { deps: SignInDeps; ctx: Context; interaction: Pick<Interaction, 'appId' | 'client'> },
   refusal: Refusal,
 ): Promise<void> {
+  deps.metrics.signIns.inc({ method: refusal.method, result: refusal.reason });
   await audit(scoped(deps.db, interaction.appId), {
     ...authorOf(ctx),
     appId: interaction.appId,

@@ -5,7 +5,6 @@ import { createInbox } from '../../src/delivery/inbox.ts';
 import { GiveUp } from '../../src/delivery/jobs/job.ts';
 import { enqueueMail, MAIL, mailHandler, type MailOrder } from '../../src/delivery/mail.ts';
 import type { MailMessage, MailTransport } from '../../src/delivery/message.ts';
-import { mayMail } from '../../src/delivery/sending-limit.ts';
 import { smtpTransport } from '../../src/delivery/smtp.ts';
 import { createAssets } from '../../src/http/assets.ts';
 import { createViews } from '../../src/http/views.ts';
@@ -103,28 +102,6 @@ describe('mail', () => {
     expect(text)
       .to.include('latchkey_mails_total{result="retried"} 1')
       .and.to.include('latchkey_mails_total{result="sent"} 1');
-  });
-
-  it('goes to one address at most three times in ten minutes, whatever other addresses get', async () => {
-    const counts = new Map<string, number>();
-    const keys: string[] = [];
-    const store = {
-      increment: async (appId: string, key: string, ttl: number) => {
-        expect(ttl).to.equal(600);
-        keys.push(key);
-        counts.set(appId + key, (counts.get(appId + key) ?? 0) + 1);
-        return counts.get(appId + key)!;
-      },
-    };
-    const may = (appId: string, to: string) => mayMail({ store, rootKeys }, appId, to);
-    const answers = [];
-    for (let i = 0; i < 4; i++) answers.push(await may('wolf', 'mara@example.com'));
-    expect(answers).to.deep.equal([true, true, true, false]);
-    expect([await may('meadow', 'mara@example.com'), await may('wolf', 'ben@example.com')]).to.deep.equal([
-      true,
-      true,
-    ]);
-    expect(keys.join()).not.to.include('mara');
   });
 
   it('fills the inbox newest first, two hundred at most', async () => {

@@ -19,7 +19,7 @@ export type PasswordHasher = {
   hash(password: string): Promise<string>;
 };
 
-export type HasherOptions = { argon2?: Argon2; atOnce?: number; queueLimit?: number };
+export type HasherOptions = { argon2?: Argon2; atOnce?: number; queueLimit?: number; onWaiting?: (count: number) => void };
 
 /** NFKC once, on the way in (NIST SP 800-63B-4 §3.1.1.2): full-width and composed forms are the same password. */
 export function foldPassword(password: string): string {
@@ -37,8 +37,12 @@ export async function createPasswordHasher(options: HasherOptions = {}): Promise
   let running = 0;
 
   const seated = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
+    if (running >= atOnce) {
+      const seat = new Promise<void>((resolve) => waiting.push(resolve));
+      options.onWaiting?.(waiting.length);
+      await seat;
+      options.onWaiting?.(waiting.length);
+    } else running += 1;
     try {
       return await work();
     } finally {

@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import { randomBytes } from 'node:crypto';
+import { newSixDigitCode, type RootKeys, sameSecret, seal, unseal } from '../../src/kernel/secret.ts';
+
+describe('sealed envelopes', () => {
+  const old = randomBytes(32);
+  const at = { appId: 'shop', table: 'jobs', row: 'job_1', column: 'payload' };
+
+  it('open where they were sealed, under any of the root keys', () => {
+    const sealed = seal([old], at, 'a secret ✓');
+    expect(unseal([randomBytes(32), old] as RootKeys, at, sealed)).to.equal('a secret ✓');
+  });
+
+  it('open nowhere else: not in another app, table, row or column, and not when changed', () => {
+    const sealed = seal([old], at, 'a secret');
+    for (const other of [{ appId: 'forum' }, { table: 'users' }, { row: 'job_2' }, { column: 'note' }]) {
+      expect(() => unseal([old], { ...at, ...other }, sealed)).to.throw();
+    }
+    expect(() => unseal([old], at, `${sealed.slice(0, -3)}AAA`)).to.throw();
+    expect(() => unseal([randomBytes(32)], at, sealed)).to.throw(/no key of ENCRYPTION_KEYS/);
+  });
+});
+
+describe('secrets', () => {
+  it('compare by value, whatever their lengths', () => {
+    expect(sameSecret('abc', 'abc')).to.equal(true);
+    expect(sameSecret('abc', 'abd')).to.equal(false);
+    expect(sameSecret('abc', 'abcd')).to.equal(false);
+  });
+
+  it('of six digits always have six', () => {
+    for (let i = 0; i < 200; i += 1) expect(newSixDigitCode()).to.match(/^\d{6}$/);
+  });
+});
