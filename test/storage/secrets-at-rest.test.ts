@@ -10,6 +10,7 @@ import { introspect, post, redeemCode, refresh, userinfo } from '../support/toke
 
 /** Everything secret that went over the wire in either direction, by what it was. */
 class Canaries {
+  readonly kinds = new Set<string>();
   readonly #found = new Map<string, string>();
   readonly #fetch = globalThis.fetch;
 
@@ -27,11 +28,9 @@ class Canaries {
   }
 
   add(what: string, value: string | undefined): void {
-    if (value && value.length >= 6) this.#found.set(value, what);
-  }
-
-  get kinds(): string[] {
-    return [...new Set(this.#found.values())];
+    if (!value || value.length < 6) return;
+    this.kinds.add(what);
+    this.#found.set(value, what);
   }
 
   /** What of it the text holds. Six digits count only where they stand alone: they also occur inside numbers. */
@@ -46,7 +45,8 @@ class Canaries {
     if (!(init?.body instanceof URLSearchParams) && typeof init?.body !== 'string') return;
     const text = String(init.body);
     const fields = text.startsWith('{') ? Object.entries(JSON.parse(text) as object) : [...new URLSearchParams(text)];
-    for (const [name, value] of fields) if (/^(password|new_password|code|code_verifier|client_secret|refresh_token|csrf|xsrf)$/.test(name)) this.add(name, String(value));
+    // Not `xsrf` of the sign-out form: the library keeps it in the session, and it is worth nothing without that session's cookie.
+    for (const [name, value] of fields) if (/^(password|new_password|code|code_verifier|client_secret|refresh_token|csrf)$/.test(name)) this.add(name, String(value));
   }
 
   async #incoming(response: Response): Promise<void> {
@@ -195,7 +195,7 @@ for (const driver of drivers) {
     });
 
     it('are in no row, no key and no value of the stores', () => {
-      expect(canaries.kinds).to.include.members(['password', 'new_password', 'code', 'code_verifier', 'client_secret', 'access_token', 'refresh_token', 'id_token', 'cookie lk_ses', 'cookie lk_int', 'cookie lk_dev', 'cookie lk_csrf', 'secret of a magic link', 'six digits']);
+      expect([...canaries.kinds]).to.include.members(['password', 'new_password', 'code', 'code_verifier', 'client_secret', 'access_token', 'refresh_token', 'id_token', 'cookie lk_ses', 'cookie lk_int', 'cookie lk_dev', 'cookie lk_csrf', 'secret of a magic link', 'six digits']);
       expect(rows).to.include('ada@example.com').and.include('grant');
       expect(canaries.in(rows)).to.deep.equal([]);
     });

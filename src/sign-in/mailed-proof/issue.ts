@@ -44,7 +44,7 @@ export async function issueProof(step: Step, ask: Ask): Promise<void> {
   const proof: Proof = {
     kind,
     digest: digestOf(secret),
-    uid,
+    uidDigest: digestOf(uid),
     email,
     userId: user?.userId,
     asker: device !== undefined && isKnown ? 'known' : 'stranger',

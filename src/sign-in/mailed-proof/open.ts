@@ -19,7 +19,7 @@ export async function openLink(request: LinkRequest, kind: ProofKind): Promise<O
     kind,
   });
   // A link belongs to the interaction in its address; moved to another one it is nothing.
-  if (!found || found.proof.uid !== request.uid) throw linkDead();
+  if (!found || found.proof.uidDigest !== digestOf(request.uid)) throw linkDead();
   return { ...found, secret };
 }
 

@@ -11,8 +11,8 @@ export type Proof = {
   kind: ProofKind;
   /** Of the secret in the link. */
   digest: string;
-  /** The interaction it was asked for in. */
-  uid: string;
+  /** Of the interaction it was asked for in. */
+  uidDigest: string;
   /** Normalized. */
   email: string;
   /** The account it is for; undefined where there is none (yet). */

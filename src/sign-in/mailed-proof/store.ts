@@ -8,8 +8,9 @@ type At = { appId: string; digest: string; kind: ProofKind };
 const linkKey = (kind: ProofKind, digest: string) => `mailed:${kind}:${digest}`;
 const newestKey = (kind: ProofKind, email: string, asker: string) =>
   `mailed-newest:${kind}:${asker}:${digestOf(email)}`;
-const hereKey = (kind: ProofKind, uid: string) => `mailed-here:${kind}:${uid}`;
-const askedKey = (kind: ProofKind, uid: string) => `mailed-asked:${kind}:${uid}`;
+// By digest: the uid is also the value of the browser's interaction cookie.
+const hereKey = (kind: ProofKind, uidDigest: string) => `mailed-here:${kind}:${uidDigest}`;
+const askedKey = (kind: ProofKind, uidDigest: string) => `mailed-asked:${kind}:${uidDigest}`;
 const codeKey = (kind: ProofKind, digest: string) => `mailed-code:${kind}:${digest}`;
 const triesKey = (kind: ProofKind, digest: string) => `mailed-tries:${kind}:${digest}`;
 
@@ -26,7 +27,7 @@ export async function keepProof(
   proof: Proof,
   options: { ttlSeconds: number; isKept: boolean },
 ): Promise<void> {
-  const { kind, digest, email, uid, asker } = proof;
+  const { kind, digest, email, uidDigest, asker } = proof;
   const { ttlSeconds, isKept } = options;
   const real = (key: string) => (isKept ? key : `${NOWHERE}:${digestOf(key)}`);
   await store.put(appId, real(linkKey(kind, digest)), JSON.stringify(proof), { ttlSeconds });
@@ -36,8 +37,8 @@ export async function keepProof(
       appId,
       asker === 'known' ? real(newestKey(kind, email, 'stranger')) : `${NOWHERE}:${digest}`,
     ),
-    store.put(appId, real(hereKey(kind, uid)), digest, { ttlSeconds }),
-    store.put(appId, askedKey(kind, uid), email, { ttlSeconds }),
+    store.put(appId, real(hereKey(kind, uidDigest)), digest, { ttlSeconds }),
+    store.put(appId, askedKey(kind, uidDigest), email, { ttlSeconds }),
   ]);
 }
 
@@ -61,7 +62,7 @@ export async function digestHere(
   store: Store,
   at: { appId: string; uid: string; kind: ProofKind },
 ): Promise<string | undefined> {
-  return (await store.get(at.appId, hereKey(at.kind, at.uid)))?.value;
+  return (await store.get(at.appId, hereKey(at.kind, digestOf(at.uid))))?.value;
 }
 
 /** The address that was last typed in this interaction, whether or not a mail went out. */
@@ -69,7 +70,7 @@ export async function askedAddress(
   store: Store,
   at: { appId: string; uid: string; kind: ProofKind },
 ): Promise<string | undefined> {
-  return (await store.get(at.appId, askedKey(at.kind, at.uid)))?.value;
+  return (await store.get(at.appId, askedKey(at.kind, digestOf(at.uid))))?.value;
 }
 
 /** Kills a link and its code. */
