@@ -86,17 +86,29 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   const parts = makeParts(options, stores, { metrics, hasher });
   const { config } = options;
   const demoSecret = demoSecretOf(config);
-  await seedBuiltInApps(appsDeps(parts), { baseUrl: config.baseUrl, ...(demoSecret === undefined ? {} : { demo: { clientSecret: demoSecret } }) });
+  await seedBuiltInApps(appsDeps(parts), {
+    baseUrl: config.baseUrl,
+    ...(demoSecret === undefined ? {} : { demo: { clientSecret: demoSecret } }),
+  });
 
   const state = { draining: false };
   const koa = new Koa();
-  for (const middleware of [...outerMiddleware(parts.http), ...doors(parts, { demoSecret, isDraining: () => state.draining })]) koa.use(middleware);
+  for (const middleware of [
+    ...outerMiddleware(parts.http),
+    ...doors(parts, { demoSecret, isDraining: () => state.draining }),
+  ])
+    koa.use(middleware);
   koa.silent = true;
   koa.on('error', (error: unknown) => options.log.error({ err: error }, 'an answer could not be sent'));
 
   const server = createServer(koa.callback());
   // Slow clients: headers within 15 s, the whole request within 30 s.
-  Object.assign(server, { headersTimeout: 15_000, requestTimeout: 30_000, keepAliveTimeout: 10_000, maxHeadersCount: 100 });
+  Object.assign(server, {
+    headersTimeout: 15_000,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 10_000,
+    maxHeadersCount: 100,
+  });
   await listen(server, config);
   const stopChores = startChores(parts);
   return {
@@ -111,7 +123,11 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   };
 }
 
-function makeParts(options: StartOptions, stores: Stores, { metrics, hasher }: { metrics: Metrics; hasher: PasswordHasher }): Parts {
+function makeParts(
+  options: StartOptions,
+  stores: Stores,
+  { metrics, hasher }: { metrics: Metrics; hasher: PasswordHasher },
+): Parts {
   const { config, log } = options;
   const rootKeys = config.encryptionKeys.reveal();
   const { db, operatorDb } = stores;
@@ -119,16 +135,45 @@ function makeParts(options: StartOptions, stores: Stores, { metrics, hasher }: {
   const assets = createAssets(join(options.root, 'views', 'assets'));
   const views = createViews({ viewsDir: join(options.root, 'views'), assets });
   const inbox = createInbox();
-  const transport: MailTransport = config.smtpUrl ? smtpTransport({ url: config.smtpUrl, mailFrom: config.mailFrom }) : inbox.transport;
-  const worker = new Worker({ operatorDb, rootKeys, log, metrics, onExpired: (kind) => kind === MAIL && metrics.mails.inc({ result: 'expired' }) });
+  const transport: MailTransport = config.smtpUrl
+    ? smtpTransport({ url: config.smtpUrl, mailFrom: config.mailFrom })
+    : inbox.transport;
+  const worker = new Worker({
+    operatorDb,
+    rootKeys,
+    log,
+    metrics,
+    onExpired: (kind) => kind === MAIL && metrics.mails.inc({ result: 'expired' }),
+  });
   const appOf = async (appId: string) => {
     const snapshot = await registry.snapshot(appId);
     return snapshot && pageAppOf(snapshot.app);
   };
-  worker.register(MAIL, mailHandler({ views, transport, metrics, host: new URL(config.baseUrl).hostname, appOf }));
+  worker.register(
+    MAIL,
+    mailHandler({ views, transport, metrics, host: new URL(config.baseUrl).hostname, appOf }),
+  );
   worker.register(ERASE_APP, (job) => eraseApp(operatorDb, job.appId));
-  const http: HttpDeps = { config, log, metrics, views, store: stores.ephemeral, csrfKey: deriveKey(rootKeys[0], 'csrf') };
-  return { options, stores, http, assets, registry, access: createAccess(db, stores.cache), jobs: { rootKeys, wake: worker.wake }, worker, inbox, hasher };
+  const http: HttpDeps = {
+    config,
+    log,
+    metrics,
+    views,
+    store: stores.ephemeral,
+    csrfKey: deriveKey(rootKeys[0], 'csrf'),
+  };
+  return {
+    options,
+    stores,
+    http,
+    assets,
+    registry,
+    access: createAccess(db, stores.cache),
+    jobs: { rootKeys, wake: worker.wake },
+    worker,
+    inbox,
+    hasher,
+  };
 }
 
 const appsDeps = ({ stores, jobs, registry }: Parts) => ({
@@ -141,38 +186,52 @@ const appsDeps = ({ stores, jobs, registry }: Parts) => ({
 });
 
 /** Everything that answers, in the order it is asked. */
-function doors(parts: Parts, at: { demoSecret: string | undefined; isDraining: () => boolean }): Middleware[] {
-  const { options, stores, http, assets, registry, access, jobs, inbox, hasher } = parts;
+function doors(
+  parts: Parts,
+  at: { demoSecret: string | undefined; isDraining: () => boolean },
+): Middleware[] {
+  const { options, stores, http, assets, registry, access, jobs, hasher } = parts;
   const { config, log, version } = options;
   const { db, ephemeral, cache } = stores;
   const { baseUrl } = config;
   const { rootKeys } = jobs;
   const pages = protocolPages(http);
   const count = { tokenIssued: (grantType: string) => http.metrics.tokensIssued.inc({ grant_type: grantType }) };
-  const providers = createProviderCache({ baseUrl, db, ephemeral, cache, access, rootKeys, registry, pages, log, count });
-  const interactions = createInteractions({ baseUrl, db, ephemeral, registry, providers, rootKeys });
-  const signIn = { views: http.views, metrics: http.metrics, config, db, ephemeral, interactions, registry, access, hasher, mail: jobs, rootKeys };
+  const state = { baseUrl, db, ephemeral, registry, rootKeys };
+  const providers = createProviderCache({ ...state, cache, access, pages, log, count });
+  const interactions = createInteractions({ ...state, providers });
+  const { metrics, views } = http;
+  const signIn = { ...state, views, metrics, config, interactions, access, hasher, mail: jobs };
   const adminApi = createAdminApi({
     ...appsDeps(parts),
-    views: http.views,
-    db,
-    ephemeral,
+    ...state,
+    views,
     access,
-    baseUrl,
     adminApiKey: config.adminApiKey?.reveal(),
     hashPassword: (plain) => hasher.hash(plain),
     sendInvitation: (tx, invitation) => sendInvitation(tx, signIn, invitation),
   });
-  const health = { version, database: stores.checkDatabase, redis: stores.checkRedis, isDraining: at.isDraining };
+  const health = {
+    version,
+    database: stores.checkDatabase,
+    redis: stores.checkRedis,
+    isDraining: at.isDraining,
+  };
   return [
-    operationsRoutes({ config, health, metrics: http.metrics }),
+    operationsRoutes({ config, health, metrics }),
     assets.middleware,
     protocolDoors({ ...http, baseUrl, registry, providers, pages }),
     signInRoutes(signIn),
     adminApi.middleware,
-    ...(at.demoSecret === undefined ? [] : [devRoutes({ ...http, inbox, playground: createPlayground({ baseUrl, appName: 'Demo', clientId: 'demo', clientSecret: at.demoSecret }) })]),
+    ...devDoors(parts, at.demoSecret),
     landingRoutes({ ...http, consoleUrl: null, docsUrl: '/api/docs' }),
   ];
+}
+
+function devDoors({ http, inbox, options }: Parts, clientSecret: string | undefined): Middleware[] {
+  if (clientSecret === undefined) return [];
+  const { baseUrl } = options.config;
+  return [devRoutes({ ...http, inbox, playground: createPlayground({ baseUrl, appName: 'Demo', clientId: 'demo', clientSecret }) })];
 }
 
 /** The demo app and its playground exist in development only; the secret is derived, so that both know it and nobody stores it. */
@@ -187,8 +246,14 @@ function startChores({ worker, stores, options }: Parts): () => void {
     work().catch((error: unknown) => options.log.warn({ err: error }, what));
   };
   const timers = [
-    setInterval(quietly('expired rows could not be swept', () => sweepExpired(stores.operatorDb)), SWEEP_EVERY_MS),
-    setInterval(quietly('tombstones could not be delivered', () => stores.deliverGraves()), GRAVES_EVERY_MS),
+    setInterval(
+      quietly('expired rows could not be swept', () => sweepExpired(stores.operatorDb)),
+      SWEEP_EVERY_MS,
+    ),
+    setInterval(
+      quietly('tombstones could not be delivered', () => stores.deliverGraves()),
+      GRAVES_EVERY_MS,
+    ),
   ];
   for (const timer of timers) timer.unref();
   return () => timers.forEach(clearInterval);

@@ -16,7 +16,10 @@ const commands: Record<string, Command> = {
   start: { summary: 'Bring the schema up to date and serve. The default.', run: start },
   migrate: { summary: 'Bring the schema up to date and stop.', run: migrate },
   'check-config': { summary: 'Say what is wrong with the configuration. Changes nothing.', run: check },
-  healthcheck: { summary: 'Ask the server of this configuration whether it is ready: for containers.', run: healthcheck },
+  healthcheck: {
+    summary: 'Ask the server of this configuration whether it is ready: for containers.',
+    run: healthcheck,
+  },
 };
 
 const [name = 'start', ...args] = process.argv.slice(2);
@@ -62,7 +65,12 @@ function welcome(config: ReturnType<typeof loadConfig>): string {
     `  Latchkey ${version} is running.`,
     '',
     `  Issuer       ${config.baseUrl}   (each app also has its own: ${config.baseUrl}/auth/{app_id})`,
-    ...(config.isLoopback ? [`  Playground   ${config.baseUrl}/dev/playground   sign up and see the tokens`, `  Inbox        ${config.baseUrl}/dev/inbox   every mail that is sent`] : []),
+    ...(config.isLoopback
+      ? [
+          `  Playground   ${config.baseUrl}/dev/playground   sign up and see the tokens`,
+          `  Inbox        ${config.baseUrl}/dev/inbox   every mail that is sent`,
+        ]
+      : []),
     `  Admin API    ${config.baseUrl}/api/docs${config.adminApiKeyPath ? `   key in ${config.adminApiKeyPath}` : ''}`,
     '',
     '  Next: open the playground and sign in. Ctrl+C stops everything.',
@@ -72,7 +80,11 @@ function welcome(config: ReturnType<typeof loadConfig>): string {
 
 async function migrate(): Promise<number> {
   const config = loadConfig();
-  const applied = await migrateOnly({ config, log: createLogger(config), migrationsDir: join(root, 'migrations') });
+  const applied = await migrateOnly({
+    config,
+    log: createLogger(config),
+    migrationsDir: join(root, 'migrations'),
+  });
   console.log(applied.length ? `Applied: ${applied.join(', ')}` : 'The schema is up to date.');
   return 0;
 }
@@ -81,7 +93,8 @@ function check(): Promise<number> {
   const { faults, config } = checkConfig();
   for (const fault of faults) console.error(`${fault.variable}: ${fault.message}`);
   for (const warning of config?.warnings ?? []) console.error(`Note: ${warning}`);
-  if (faults.length === 0) console.log(`The configuration is sound (${config!.environment}, ${config!.baseUrl}).`);
+  if (faults.length === 0)
+    console.log(`The configuration is sound (${config!.environment}, ${config!.baseUrl}).`);
   return Promise.resolve(faults.length === 0 ? 0 : 1);
 }
 

@@ -2,7 +2,13 @@ import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import type pg from 'pg';
 import type { Config } from './config/config.ts';
-import { type ArtifactCache, artifactCacheOnRedis, noArtifactCache, type PendingGraves, pendingGraves } from './storage/artifact-cache.ts';
+import {
+  type ArtifactCache,
+  artifactCacheOnRedis,
+  noArtifactCache,
+  type PendingGraves,
+  pendingGraves,
+} from './storage/artifact-cache.ts';
 import { Database, type DatabaseOptions } from './storage/database.ts';
 import { startEmbeddedPostgres } from './storage/embedded-postgres.ts';
 import type { EphemeralStore } from './storage/ephemeral.ts';
@@ -26,21 +32,37 @@ export type Stores = {
   close(): Promise<void>;
 };
 
-export type OpenOptions = { config: Config; log: Logger; migrationsDir: string; observe?: DatabaseOptions['observe'] };
+export type OpenOptions = {
+  config: Config;
+  log: Logger;
+  migrationsDir: string;
+  observe?: DatabaseOptions['observe'];
+};
 
 /** Starts or connects to the stores the configuration names, with the schema up to date. */
 export async function openStores(options: OpenOptions): Promise<Stores> {
   const { config, log } = options;
   const where = await locateDatabase(options);
   try {
-    await migrate({ ...where, migrationsDir: options.migrationsDir, log: (message, fields) => log.info(fields, message) });
+    await migrate({
+      ...where,
+      migrationsDir: options.migrationsDir,
+      log: (message, fields) => log.info(fields, message),
+    });
     await assertServerRole(where.serverConnection);
     const open = (connection: pg.PoolConfig, applicationName: string, poolSize: number): Database =>
-      new Database({ connection, applicationName, poolSize, log: (message, fields) => log.warn(fields, message), ...(options.observe ? { observe: options.observe } : {}) });
+      new Database({
+        connection,
+        applicationName,
+        poolSize,
+        log: (message, fields) => log.warn(fields, message),
+        ...(options.observe ? { observe: options.observe } : {}),
+      });
     const db = open(where.serverConnection, 'latchkey', 12);
     const operatorDb = open(where.operatorConnection, 'latchkey-operator', 4);
     const graves = pendingGraves(db, operatorDb);
-    const redis = config.redis && (await connectRedis(config.redis, (message, fields) => log.warn(fields, message)));
+    const redis =
+      config.redis && (await connectRedis(config.redis, (message, fields) => log.warn(fields, message)));
     return composeStores({ db, operatorDb, graves, redis, log, stopDatabase: where.stop });
   } catch (error) {
     await where.stop();
@@ -52,16 +74,29 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
 export async function migrateOnly(options: OpenOptions): Promise<string[]> {
   const where = await locateDatabase(options);
   try {
-    return await migrate({ ...where, migrationsDir: options.migrationsDir, log: (message, fields) => options.log.info(fields, message) });
+    return await migrate({
+      ...where,
+      migrationsDir: options.migrationsDir,
+      log: (message, fields) => options.log.info(fields, message),
+    });
   } finally {
     await where.stop();
   }
 }
 
-type Parts = { db: Database; operatorDb: Database; graves: PendingGraves; redis: RedisConnection | undefined; log: Logger; stopDatabase(): Promise<void> };
+type Parts = {
+  db: Database;
+  operatorDb: Database;
+  graves: PendingGraves;
+  redis: RedisConnection | undefined;
+  log: Logger;
+  stopDatabase(): Promise<void>;
+};
 
 function composeStores({ db, operatorDb, graves, redis, log, stopDatabase }: Parts): Stores {
-  const cache = redis ? artifactCacheOnRedis(redis, graves, (message, fields) => log.warn(fields, message)) : noArtifactCache;
+  const cache = redis
+    ? artifactCacheOnRedis(redis, graves, (message, fields) => log.warn(fields, message))
+    : noArtifactCache;
   return {
     db,
     operatorDb,
@@ -92,8 +127,15 @@ type Where = {
 
 async function locateDatabase({ config, log }: OpenOptions): Promise<Where> {
   if (config.database.kind === 'embedded') {
-    const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log: (message, fields) => log.info(fields ?? {}, message) });
-    const as = (user: string): pg.ClientConfig => ({ host: postgres.socketDir, database: postgres.database, user });
+    const postgres = await startEmbeddedPostgres({
+      dataDir: config.dataDir,
+      log: (message, fields) => log.info(fields ?? {}, message),
+    });
+    const as = (user: string): pg.ClientConfig => ({
+      host: postgres.socketDir,
+      database: postgres.database,
+      user,
+    });
     return {
       connection: as('postgres'),
       serverConnection: as('latchkey_server'),
@@ -104,8 +146,12 @@ async function locateDatabase({ config, log }: OpenOptions): Promise<Where> {
     };
   }
   const owner = new URL(config.database.migrationUrl.reveal());
-  const serverUrl = config.database.ownerIsServer ? derivedUrl(owner, 'latchkey_server') : new URL(config.database.url.reveal());
-  const operatorUrl = config.database.operatorUrl ? new URL(config.database.operatorUrl.reveal()) : derivedUrl(owner, 'latchkey_operator');
+  const serverUrl = config.database.ownerIsServer
+    ? derivedUrl(owner, 'latchkey_server')
+    : new URL(config.database.url.reveal());
+  const operatorUrl = config.database.operatorUrl
+    ? new URL(config.database.operatorUrl.reveal())
+    : derivedUrl(owner, 'latchkey_operator');
   const connectionOf = (url: URL): pg.ClientConfig => ({ connectionString: url.href });
   return {
     connection: connectionOf(owner),
@@ -121,7 +167,9 @@ async function locateDatabase({ config, log }: OpenOptions): Promise<Where> {
 function derivedUrl(owner: URL, user: string): URL {
   const url = new URL(owner);
   url.username = user;
-  url.password = createHmac('sha256', decodeURIComponent(owner.password)).update(`latchkey role ${user}`).digest('base64url');
+  url.password = createHmac('sha256', decodeURIComponent(owner.password))
+    .update(`latchkey role ${user}`)
+    .digest('base64url');
   return url;
 }
 

@@ -107,6 +107,14 @@ export type AppSnapshot = {
   keys: readonly SigningKey[];
 };
 
+/** Where a person can start again: the app's own site, as far as we know one. */
+export function siteOf({ app, clients }: AppSnapshot): string | undefined {
+  const [uri] = clients.get(app.appId)?.redirectUris ?? [];
+  if (uri === undefined || !URL.canParse(uri)) return undefined;
+  const { protocol, origin } = new URL(uri);
+  return protocol === 'https:' || protocol === 'http:' ? `${origin}/` : undefined;
+}
+
 /** Whether the client can keep a secret (RFC 6749 §2.1). */
 export function isConfidential(client: Pick<Client, 'type' | 'settings'>): boolean {
   if (client.settings.token_endpoint_auth_method === 'none') return false;

@@ -1,4 +1,4 @@
-import { t, type MessageValues } from './messages.ts';
+import { t, timeIn, type MessageValues } from './messages.ts';
 
 /** What a mail says, apart from how it looks; the HTML and the text part are two renderings of it. */
 export type MailContent = {
@@ -35,11 +35,11 @@ const MAILS: Record<string, Mail> = {
 
 export const MAIL_NAMES: readonly string[] = Object.keys(MAILS);
 
-function factsOf(say: Say, model: MailModel): MailContent['facts'] {
+function factsOf(say: Say, model: MailModel, locale: string): MailContent['facts'] {
   const rows: [string, string | null | undefined][] = [
     [say('fact.place'), model.place],
     [say('fact.device'), model.device],
-    [say('fact.time'), model.requested_at],
+    [say('fact.time'), model.requested_at && timeIn(locale, model.requested_at)],
   ];
   return rows.flatMap(([label, value]) => (value ? [{ label, value }] : []));
 }
@@ -60,7 +60,7 @@ export function composeMail(name: string, model: MailModel, locale: string): Mai
     heading: say(`mail.${mail.key}.heading`),
     paragraphs: [say(`mail.${mail.key}.body`)],
     button: url ? { label: say(`mail.${mail.key}.button`), url } : null,
-    facts: mail.facts ? factsOf(say, model) : [],
+    facts: mail.facts ? factsOf(say, model, locale) : [],
     closing: [say(`mail.${mail.key}.ignore`)],
   };
 }

@@ -105,3 +105,15 @@ export function scopeWords(
     };
   });
 }
+
+/** A moment as people write it. The server does not know the reader's time zone, so it names the one it uses. */
+export function timeIn(locale: string, iso: string): string {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return iso;
+  const format = new Intl.DateTimeFormat(locale, {
+    dateStyle: 'medium',
+    timeStyle: 'short',
+    timeZone: 'UTC',
+  });
+  return `${format.format(date)} UTC`;
+}

@@ -58,18 +58,6 @@ function templatesIn(viewsDir: string): Map<string, TemplateFunction> {
   return templates;
 }
 
-// The server does not know the reader's time zone, so it names the one it uses.
-function timeIn(locale: string, iso: string): string {
-  const date = new Date(iso);
-  if (Number.isNaN(date.getTime())) return iso;
-  const format = new Intl.DateTimeFormat(locale, {
-    dateStyle: 'medium',
-    timeStyle: 'short',
-    timeZone: 'UTC',
-  });
-  return `${format.format(date)} UTC`;
-}
-
 function wordsFor(locale: string) {
   return {
     locale,

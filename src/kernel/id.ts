@@ -25,5 +25,9 @@ export function newId(prefix: IdPrefix, now: number = Date.now()): string {
 
 /** Whether `value` has the shape of an id of that type; says nothing about existence. */
 export function isId(prefix: IdPrefix, value: string): boolean {
-  return value.length === prefix.length + 33 && value.startsWith(`${prefix}_`) && /^[0-9a-f]{32}$/.test(value.slice(prefix.length + 1));
+  return (
+    value.length === prefix.length + 33 &&
+    value.startsWith(`${prefix}_`) &&
+    /^[0-9a-f]{32}$/.test(value.slice(prefix.length + 1))
+  );
 }

@@ -1,4 +1,13 @@
-import { createHash, createHmac, hkdfSync, createCipheriv, createDecipheriv, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  hkdfSync,
+  createCipheriv,
+  createDecipheriv,
+  randomBytes,
+  randomInt,
+  timingSafeEqual,
+} from 'node:crypto';
 
 /** 256 random bits, base64url: for tokens, links and client secrets. */
 export function newSecret(): string {
@@ -38,7 +47,8 @@ export function deriveKey(root: Buffer, purpose: string): Buffer {
 /** Where an envelope lives. It opens nowhere else (AES-GCM additional data). */
 export type SealedAt = { appId: string; table: string; row: string; column: string };
 
-const addressOf = (at: SealedAt): Buffer => Buffer.from(JSON.stringify([at.appId, at.table, at.row, at.column]));
+const addressOf = (at: SealedAt): Buffer =>
+  Buffer.from(JSON.stringify([at.appId, at.table, at.row, at.column]));
 
 /** Seals under the newest root key: `v1.<key fingerprint>.<nonce><tag><ciphertext>`. */
 export function seal(keys: RootKeys, at: SealedAt, plaintext: string): string {
@@ -53,7 +63,8 @@ export function unseal(keys: RootKeys, at: SealedAt, envelope: string): string {
   const [version, fingerprint, data] = envelope.split('.');
   const root = keys.find((key) => fingerprintOf(key) === fingerprint);
   if (version !== 'v1' || !data) throw new Error(`not an envelope: ${at.table}.${at.column}`);
-  if (!root) throw new Error(`no key of ENCRYPTION_KEYS opens ${at.table}.${at.column} (sealed under ${fingerprint})`);
+  if (!root)
+    throw new Error(`no key of ENCRYPTION_KEYS opens ${at.table}.${at.column} (sealed under ${fingerprint})`);
   const bytes = Buffer.from(data, 'base64url');
   const decipher = createDecipheriv('aes-256-gcm', deriveKey(root, 'envelope'), bytes.subarray(0, 12));
   decipher.setAAD(addressOf(at)).setAuthTag(bytes.subarray(12, 28));

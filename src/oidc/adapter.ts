@@ -3,7 +3,7 @@ import type { AppSnapshot } from '../apps/app.ts';
 import { accessTokenAdapter } from './adapters/access-token-adapter.ts';
 import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { codeAdapter } from './adapters/code-adapter.ts';
-import { grantAdapter } from './adapters/grant-adapter.ts';
+import { GrantAdapter } from './adapters/grant-adapter.ts';
 import { interactionAdapter } from './adapters/interaction-adapter.ts';
 import { RefreshTokenAdapter } from './adapters/refresh-token-adapter.ts';
 import { SessionAdapter } from './adapters/session-adapter.ts';
@@ -16,7 +16,7 @@ export function adapterFactory(deps: AdapterDeps): AdapterFactory {
       case 'Session':
         return new SessionAdapter(deps);
       case 'Grant':
-        return grantAdapter(deps);
+        return new GrantAdapter(deps);
       case 'AuthorizationCode':
         return codeAdapter(deps);
       case 'RefreshToken':
@@ -47,5 +47,13 @@ function clientAdapter(snapshot: AppSnapshot): Adapter {
 /** For what is switched off: touching it is a bug, not a fall-through to some default store. */
 function refusingAdapter(model: string): Adapter {
   const refuse = (): Promise<never> => Promise.reject(new Error(`${model} is not stored by this release`));
-  return { upsert: refuse, find: refuse, findByUid: refuse, findByUserCode: refuse, consume: refuse, destroy: refuse, revokeByGrantId: refuse };
+  return {
+    upsert: refuse,
+    find: refuse,
+    findByUid: refuse,
+    findByUserCode: refuse,
+    consume: refuse,
+    destroy: refuse,
+    revokeByGrantId: refuse,
+  };
 }

@@ -15,12 +15,20 @@ export function clientHooks(snapshot: AppSnapshot) {
     },
 
     /** A client introspects its own tokens; the app's first client, the audience of all, introspects all (RFC 7662 §2.1). */
-    mayIntrospect(_ctx: KoaContextWithOIDC, client: OidcClient, token: { clientId?: string | undefined }): Promise<boolean> {
+    mayIntrospect(
+      _ctx: KoaContextWithOIDC,
+      client: OidcClient,
+      token: { clientId?: string | undefined },
+    ): Promise<boolean> {
       if (client.clientAuthMethod === 'none') return Promise.resolve(false);
       return Promise.resolve(token.clientId === client.clientId || client.clientId === appId);
     },
 
-    mayRevoke(_ctx: KoaContextWithOIDC, client: OidcClient, token: { clientId?: string | undefined }): Promise<boolean> {
+    mayRevoke(
+      _ctx: KoaContextWithOIDC,
+      client: OidcClient,
+      token: { clientId?: string | undefined },
+    ): Promise<boolean> {
       return Promise.resolve(token.clientId === client.clientId);
     },
   };

@@ -26,7 +26,9 @@ export function clientMetadata(app: App, client: Client): AdapterPayload {
     grant_types: service
       ? ['client_credentials']
       : ['authorization_code', ...(client.settings.refresh_tokens === 'never' ? [] : ['refresh_token'])],
-    token_endpoint_auth_method: confidential ? (client.settings.token_endpoint_auth_method ?? 'client_secret_basic') : 'none',
+    token_endpoint_auth_method: confidential
+      ? (client.settings.token_endpoint_auth_method ?? 'client_secret_basic')
+      : 'none',
     ...(confidential ? { client_secret: secretPlaceholder } : {}),
     scope: (service ? client.scopes : [...standardScopes, ...client.scopes]).join(' ') || undefined,
     id_token_signed_response_alg: 'RS256',

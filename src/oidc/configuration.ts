@@ -21,11 +21,15 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
   return {
     adapter: adapterFactory(deps),
     findAccount: accountFinder(deps.db, appId),
-    jwks: { keys: deps.keys.map((key) => ({ ...key.privateJwk, kid: key.keyId, alg: key.algorithm, use: 'sig' })) } as NonNullable<Configuration['jwks']>,
+    jwks: {
+      keys: deps.keys.map((key) => ({ ...key.privateJwk, kid: key.keyId, alg: key.algorithm, use: 'sig' })),
+    } as NonNullable<Configuration['jwks']>,
     routes: protocolRoutes,
     responseTypes: ['code'],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
-    scopes: [...new Set([...standardScopes, ...[...snapshot.clients.values()].flatMap((client) => client.scopes)])],
+    scopes: [
+      ...new Set([...standardScopes, ...[...snapshot.clients.values()].flatMap((client) => client.scopes)]),
+    ],
     claims: { ...claimsByScope, sid: null, iss: null },
     enabledJWA: { idTokenSigningAlgValues: ['RS256'] },
     // RFC 9700 §2.1.1: S256 only (the library knows no other), required unless the client says otherwise.
@@ -40,7 +44,10 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     clientBasedCORS: clients.clientBasedCORS,
     clockTolerance: 15,
     ttl: tokens.ttl,
-    interactions: { policy: interactionRules(snapshot), url: (_ctx, interaction) => `/auth/${appId}/interaction/${interaction.uid}` },
+    interactions: {
+      policy: interactionRules(snapshot),
+      url: (_ctx, interaction) => `/auth/${appId}/interaction/${interaction.uid}`,
+    },
     cookies: cookieConfiguration(deps),
     features: {
       devInteractions: { enabled: false },
@@ -51,7 +58,8 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: (ctx, form) => showSignOut(ctx, form, deps),
-        postLogoutSuccessSource: (ctx) => pages.signedOut(ctx, { app: snapshot.app, hasStayed: ctx.query['stayed'] === 'yes' }),
+        postLogoutSuccessSource: (ctx) =>
+          pages.signedOut(ctx, { app: snapshot.app, hasStayed: ctx.query['stayed'] === 'yes' }),
       },
       dPoP: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
@@ -69,11 +77,17 @@ function cookieConfiguration(deps: ConfigurationDeps): NonNullable<Configuration
     names: { session: sessionCookieName(deps.baseUrl, deps.appId), ...shortCookies },
     long: { ...cookie, path: '/' },
     short: cookie,
-    keys: cookieSigner(deps.rootKeys, deps.appId) as unknown as NonNullable<NonNullable<Configuration['cookies']>['keys']>,
+    keys: cookieSigner(deps.rootKeys, deps.appId) as unknown as NonNullable<
+      NonNullable<Configuration['cookies']>['keys']
+    >,
   };
 }
 
-function showError(ctx: KoaContextWithOIDC, { error, code }: { error: Error; code: string }, { pages, snapshot }: ConfigurationDeps): void {
+function showError(
+  ctx: KoaContextWithOIDC,
+  { error, code }: { error: Error; code: string },
+  { pages, snapshot }: ConfigurationDeps,
+): void {
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   const uiLocales = ctx.oidc?.params?.ui_locales;
   pages.problem(ctx, {

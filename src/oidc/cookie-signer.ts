@@ -11,7 +11,8 @@ export type CookieSigner = {
 /** The newest root key signs, all verify. Another app's key is another key, so a renamed cookie does not verify. */
 export function cookieSigner(rootKeys: RootKeys, appId: string): CookieSigner {
   const keys = rootKeys.map((root) => createSecretKey(deriveKey(root, `cookies:${appId}`)));
-  const mac = (index: number, data: string): Buffer => createHmac('sha256', keys[index]!).update(data).digest();
+  const mac = (index: number, data: string): Buffer =>
+    createHmac('sha256', keys[index]!).update(data).digest();
   const index = (data: string, signature: string): number => {
     const given = Buffer.from(signature, 'base64url');
     if (given.length !== 32) return -1;

@@ -1,5 +1,3 @@
-
-
 /** `__Host-` needs https; plain http is allowed on loopback only. */
 export function sessionCookieName(baseUrl: string, appId: string): string {
   return `${baseUrl.startsWith('https:') ? '__Host-' : ''}lk_ses.${appId}`;
@@ -14,7 +12,10 @@ const separator = '.';
  * The cookies an app's provider may see on this request: its session, and the interaction or resume cookie of the
  * uid in the path under the name the library knows. No other app's cookie reaches it.
  */
-export function narrowCookies(header: string | undefined, at: { session: string; appId: string; uid: string | undefined }): string | undefined {
+export function narrowCookies(
+  header: string | undefined,
+  at: { session: string; appId: string; uid: string | undefined },
+): string | undefined {
   if (!header) return undefined;
   const kept: string[] = [];
   for (const pair of header.split(';')) {
@@ -60,6 +61,11 @@ export function appOfResumeCookie(header: string | undefined, uid: string): stri
 export function appsOfSessionCookies(header: string | undefined, baseUrl: string): string[] {
   const prefix = sessionCookieName(baseUrl, '');
   const names = (header ?? '').split(';').map((pair) => pair.trim().split('=', 1)[0]!);
-  return [...new Set(names.filter((name) => name.startsWith(prefix) && !name.endsWith('.sig')).map((name) => name.slice(prefix.length)))];
+  return [
+    ...new Set(
+      names
+        .filter((name) => name.startsWith(prefix) && !name.endsWith('.sig'))
+        .map((name) => name.slice(prefix.length)),
+    ),
+  ];
 }
-

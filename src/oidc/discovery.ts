@@ -39,7 +39,9 @@ export async function sharedDiscovery(ctx: Context, { baseUrl }: Deps): Promise<
 export async function sharedKeys(ctx: Context, { registry }: Deps): Promise<void> {
   if (!readOnly(ctx)) return;
   const keys = await registry.lastKnownDeploymentKeys();
-  publish(ctx, { keys: keys.map((key) => ({ ...key.publicJwk, kid: key.keyId, alg: key.algorithm, use: 'sig' })) });
+  publish(ctx, {
+    keys: keys.map((key) => ({ ...key.publicJwk, kid: key.keyId, alg: key.algorithm, use: 'sig' })),
+  });
 }
 
 function publish(ctx: Context, document: object): void {

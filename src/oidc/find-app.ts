@@ -43,7 +43,12 @@ export async function findApp(request: SharedRequest, registry: AppRegistry): Pr
 }
 
 async function byClient(request: SharedRequest, registry: AppRegistry): Promise<FoundApp> {
-  const named = [...request.query.getAll('client_id'), ...(request.form?.getAll('client_id') ?? []), ...basicUser(request.authorization), ...assertionSubjects(request.form)];
+  const named = [
+    ...request.query.getAll('client_id'),
+    ...(request.form?.getAll('client_id') ?? []),
+    ...basicUser(request.authorization),
+    ...assertionSubjects(request.form),
+  ];
   return byClientIds(named, registry);
 }
 
@@ -67,11 +72,17 @@ function basicUser(authorization: string | undefined): string[] {
 }
 
 function assertionSubjects(form: URLSearchParams | undefined): string[] {
-  return (form?.getAll('client_assertion') ?? []).map((assertion) => claimOf(assertion, 'sub')).filter((sub) => sub !== undefined);
+  return (form?.getAll('client_assertion') ?? [])
+    .map((assertion) => claimOf(assertion, 'sub'))
+    .filter((sub) => sub !== undefined);
 }
 
 function bearerOf(request: SharedRequest): string | undefined {
-  return /^(?:Bearer|DPoP) +(\S+)$/i.exec(request.authorization ?? '')?.[1] ?? request.form?.get('access_token') ?? undefined;
+  return (
+    /^(?:Bearer|DPoP) +(\S+)$/i.exec(request.authorization ?? '')?.[1] ??
+    request.form?.get('access_token') ??
+    undefined
+  );
 }
 
 function byClaim(token: string | undefined): FoundApp {
@@ -83,7 +94,10 @@ async function byLogoutHint(request: SharedRequest, registry: AppRegistry): Prom
   const hint = request.query.get('id_token_hint') ?? request.form?.get('id_token_hint');
   const fromHint = hint ? byClaim(hint) : undefined;
   if (fromHint) return fromHint;
-  return byClientIds([...request.query.getAll('client_id'), ...(request.form?.getAll('client_id') ?? [])], registry);
+  return byClientIds(
+    [...request.query.getAll('client_id'), ...(request.form?.getAll('client_id') ?? [])],
+    registry,
+  );
 }
 
 /** A hidden field of our own sign-out form. Which session ends is decided by that app's cookie and its secret. */

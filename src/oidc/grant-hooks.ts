@@ -1,4 +1,11 @@
-import type { AccessToken, AuthorizationCode, Client as OidcClient, DeviceCode, Grant, KoaContextWithOIDC } from 'oidc-provider';
+import type {
+  AccessToken,
+  AuthorizationCode,
+  Client as OidcClient,
+  DeviceCode,
+  Grant,
+  KoaContextWithOIDC,
+} from 'oidc-provider';
 import { type AppSnapshot, isRefreshBoundToSession, needsConsent } from '../apps/app.ts';
 
 /** What a client is given, and what ends with the session: the design's answers where the library asks. */
@@ -9,7 +16,8 @@ export function grantHooks(snapshot: AppSnapshot) {
       const { provider, session, account, client, result } = ctx.oidc;
       const grantId = result?.consent?.grantId ?? session!.grantIdFor(client!.clientId);
       let grant = grantId ? await provider.Grant.find(grantId) : undefined;
-      if (grant && (grant.accountId !== account!.accountId || grant.clientId !== client!.clientId)) grant = undefined;
+      if (grant && (grant.accountId !== account!.accountId || grant.clientId !== client!.clientId))
+        grant = undefined;
       const known = clientOf(client);
       if (!known || needsConsent(snapshot.app, known)) return grant;
       const wanted = [...ctx.oidc.requestParamOIDCScopes];
@@ -21,18 +29,26 @@ export function grantHooks(snapshot: AppSnapshot) {
       return grant;
     },
 
-    issueRefreshToken(_ctx: KoaContextWithOIDC, client: OidcClient, source: { scopes: Set<string> }): Promise<boolean> {
+    issueRefreshToken(
+      _ctx: KoaContextWithOIDC,
+      client: OidcClient,
+      source: { scopes: Set<string> },
+    ): Promise<boolean> {
       const mode = clientOf(client)?.settings.refresh_tokens ?? 'never';
-      return Promise.resolve(mode === 'always' || (mode === 'on_offline_access' && source.scopes.has('offline_access')));
+      return Promise.resolve(
+        mode === 'always' || (mode === 'on_offline_access' && source.scopes.has('offline_access')),
+      );
     },
 
-    expiresWithSession(ctx: KoaContextWithOIDC, source: AccessToken | AuthorizationCode | DeviceCode): Promise<boolean> {
+    expiresWithSession(
+      ctx: KoaContextWithOIDC,
+      source: AccessToken | AuthorizationCode | DeviceCode,
+    ): Promise<boolean> {
       const client = clientOf(ctx.oidc.client);
       const bound = client === undefined || isRefreshBoundToSession(client);
       // What ends with a session names it.
       if (bound) source.sid ??= ctx.oidc.session?.sidFor(ctx.oidc.client!.clientId);
       return Promise.resolve(bound);
     },
-
   };
 }

@@ -24,7 +24,11 @@ export type InteractionsDeps = {
 };
 
 export const interactionExpired = (): Problem =>
-  new Problem({ code: 'interaction.expired', kind: 'expired', message: 'This sign-in has expired or was begun in another browser. Please start again at the app.' });
+  new Problem({
+    code: 'interaction.expired',
+    kind: 'expired',
+    message: 'This sign-in has expired or was begun in another browser. Please start again at the app.',
+  });
 
 /** The library's interactions as the sign-in pages see them. */
 export function createInteractions(deps: InteractionsDeps): Interactions {
@@ -37,14 +41,24 @@ export function createInteractions(deps: InteractionsDeps): Interactions {
       return interaction;
     },
     finishLogin: (ctx, interaction, { userId, amr, acr, authTimeSeconds }) =>
-      finish(deps, ctx, interaction, () => Promise.resolve({ login: { accountId: userId, amr, ...(acr ? { acr } : {}), ts: authTimeSeconds, remember: true } })),
+      finish(deps, ctx, interaction, () =>
+        Promise.resolve({
+          login: { accountId: userId, amr, ...(acr ? { acr } : {}), ts: authTimeSeconds, remember: true },
+        }),
+      ),
     finishConsent: (ctx, interaction) =>
       finish(deps, ctx, interaction, async (provider) => {
-        const grant = new provider.Grant({ accountId: interaction.signedInUserId!, clientId: interaction.client.clientId });
+        const grant = new provider.Grant({
+          accountId: interaction.signedInUserId!,
+          clientId: interaction.client.clientId,
+        });
         grant.addOIDCScope(String(interaction.params['scope'] ?? ''));
         return { consent: { grantId: await grant.save() } };
       }),
-    abort: (ctx, interaction) => finish(deps, ctx, interaction, () => Promise.resolve({ error: 'access_denied', error_description: 'the person declined' })),
+    abort: (ctx, interaction) =>
+      finish(deps, ctx, interaction, () =>
+        Promise.resolve({ error: 'access_denied', error_description: 'the person declined' }),
+      ),
   };
 }
 
@@ -62,7 +76,11 @@ async function peek(deps: InteractionsDeps, appId: string, uid: string): Promise
     issuer,
     snapshot,
     client,
-    prompt: { name: payload.prompt.name, reasons: payload.prompt.reasons ?? [], details: payload.prompt.details ?? {} },
+    prompt: {
+      name: payload.prompt.name,
+      reasons: payload.prompt.reasons ?? [],
+      details: payload.prompt.details ?? {},
+    },
     params,
     signedInUserId: payload.session?.accountId,
     sessionUid: payload.session?.uid,
@@ -73,11 +91,19 @@ async function peek(deps: InteractionsDeps, appId: string, uid: string): Promise
 type At = { appId: string; uid: string };
 
 function cookiesAt(deps: InteractionsDeps, ctx: Context, { appId, uid }: At): string | undefined {
-  return narrowCookies(ctx.get('cookie') || undefined, { session: sessionCookieName(deps.baseUrl, appId), appId, uid });
+  return narrowCookies(ctx.get('cookie') || undefined, {
+    session: sessionCookieName(deps.baseUrl, appId),
+    appId,
+    uid,
+  });
 }
 
 function isHere(deps: InteractionsDeps, ctx: Context, at: At): boolean {
-  const pairs = new Map((cookiesAt(deps, ctx, at) ?? '').split('; ').map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const));
+  const pairs = new Map(
+    (cookiesAt(deps, ctx, at) ?? '')
+      .split('; ')
+      .map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const),
+  );
   const signature = pairs.get(`${shortCookies.interaction}.sig`);
   if (pairs.get(shortCookies.interaction) !== at.uid || signature === undefined) return false;
   return cookieSigner(deps.rootKeys, at.appId).verify(`${shortCookies.interaction}=${at.uid}`, signature);
@@ -87,16 +113,29 @@ function isHere(deps: InteractionsDeps, ctx: Context, at: At): boolean {
  * Lets the library record the result with this browser's cookies, commits what that changed, and leads back to the
  * authorization endpoint. The library checks once more that the session the interaction began with still lives.
  */
-async function finish(deps: InteractionsDeps, ctx: Context, at: Interaction, result: (provider: Provider) => Promise<InteractionResults>): Promise<void> {
+async function finish(
+  deps: InteractionsDeps,
+  ctx: Context,
+  at: Interaction,
+  result: (provider: Provider) => Promise<InteractionResults>,
+): Promise<void> {
   const source = await deps.providers.find(at.appId, at.issuer);
   if (!source) throw interactionExpired();
-  const request = narrowedRequest({ original: ctx.req, issuerUrl: issuerUrl(deps.baseUrl, at.appId, at.issuer), path: '/', cookies: cookiesAt(deps, ctx, at), body: undefined });
+  const request = narrowedRequest({
+    original: ctx.req,
+    issuerUrl: issuerUrl(deps.baseUrl, at.appId, at.issuer),
+    path: '/',
+    cookies: cookiesAt(deps, ctx, at),
+    body: undefined,
+  });
   const unit = new UnitOfWork(at.appId);
   unit.memo.set('session-of-interaction', at.sessionUid);
   const returnTo = await inUnitOfWork(unit, async () =>
-    source.provider.interactionResult(request, ctx.res, await result(source.provider), { mergeWithLastSubmission: true }).catch((error: unknown) => {
-      throw error instanceof errors.SessionNotFound ? interactionExpired() : error;
-    }),
+    source.provider
+      .interactionResult(request, ctx.res, await result(source.provider), { mergeWithLastSubmission: true })
+      .catch((error: unknown) => {
+        throw error instanceof errors.SessionNotFound ? interactionExpired() : error;
+      }),
   );
   if (await unit.commit(deps.db)) throw interactionExpired();
   ctx.redirect(returnTo);

@@ -1,7 +1,17 @@
 import { IncomingMessage } from 'node:http';
 
 /** Headers that the library may see as the client sent them. Forwarded headers and the client's Host are not among them. */
-const PASSED = ['accept', 'accept-language', 'authorization', 'content-type', 'dpop', 'origin', 'user-agent', 'access-control-request-headers', 'access-control-request-method'] as const;
+const PASSED = [
+  'accept',
+  'accept-language',
+  'authorization',
+  'content-type',
+  'dpop',
+  'origin',
+  'user-agent',
+  'access-control-request-headers',
+  'access-control-request-method',
+] as const;
 
 export type Narrowed = {
   original: IncomingMessage;

@@ -12,9 +12,20 @@ export function offlineAccessQuery(path: string, querystring: string, snapshot: 
   if (path !== protocolRoutes.authorization) return unchanged;
   const query = new URLSearchParams(querystring);
   const client = snapshot.clients.get(query.get('client_id') ?? '');
-  if (!client || needsConsent(snapshot.app, client) || query.getAll('scope').length !== 1 || query.getAll('prompt').length > 1) return unchanged;
+  if (
+    !client ||
+    needsConsent(snapshot.app, client) ||
+    query.getAll('scope').length !== 1 ||
+    query.getAll('prompt').length > 1
+  )
+    return unchanged;
   const prompts = (query.get('prompt') ?? '').split(' ').filter(Boolean);
-  if (!query.get('scope')!.split(' ').includes('offline_access') || prompts.includes('consent') || prompts.includes('none')) return unchanged;
+  if (
+    !query.get('scope')!.split(' ').includes('offline_access') ||
+    prompts.includes('consent') ||
+    prompts.includes('none')
+  )
+    return unchanged;
   query.set('prompt', [...prompts, 'consent'].join(' '));
   return `?${query}`;
 }

@@ -11,9 +11,21 @@ export type PageContext = { req: Context['req']; status: number };
 
 export type ProtocolPages = {
   /** A page about an OAuth error that can not be sent to the app. Shows nothing the request said. */
-  problem(ctx: PageContext, about: { app: App | undefined; error: string; status: number; uiLocales?: string | undefined }): void;
+  problem(
+    ctx: PageContext,
+    about: { app: App | undefined; error: string; status: number; uiLocales?: string | undefined },
+  ): void;
   unavailable(ctx: PageContext, app: App | undefined): void;
-  signOut(ctx: PageContext, model: { app: App; action: string; xsrf: string; userEmail: string | undefined; uiLocales?: string | undefined }): void;
+  signOut(
+    ctx: PageContext,
+    model: {
+      app: App;
+      action: string;
+      xsrf: string;
+      userEmail: string | undefined;
+      uiLocales?: string | undefined;
+    },
+  ): void;
   /** `hasStayed`: the person was asked and chose not to sign out. */
   signedOut(ctx: PageContext, about: { app: App | undefined; hasStayed: boolean }): void;
   signOutList(ctx: PageContext, apps: { app_id: string; name: string; action: string }[]): void;
@@ -32,10 +44,16 @@ export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
       const state = stateOf(ctx);
       state.uiLocales = uiLocales ?? state.uiLocales;
       ctx.status = status;
-      if (error === 'expired') return show(ctx, app, 'error/expired', { start_url: null });
+      if (error === 'expired') return show(ctx, app, 'error/expired', { start_url: state.startUrl ?? null });
       const locale = localeOf(ctx as Context);
       const words = status >= 500 ? 'error.server' : 'error.request';
-      show(ctx, app, 'error/problem', { status, title: t(locale, `${words}.title`), message: t(locale, `${words}.body`), request_id: state.requestId, start_url: null });
+      show(ctx, app, 'error/problem', {
+        status,
+        title: t(locale, `${words}.title`),
+        message: t(locale, `${words}.body`),
+        request_id: state.requestId,
+        start_url: state.startUrl ?? null,
+      });
     },
     unavailable(ctx, app) {
       ctx.status = 503;
@@ -43,11 +61,17 @@ export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
     },
     signOut(ctx, { app, action, xsrf, userEmail, uiLocales }) {
       stateOf(ctx).uiLocales = uiLocales;
-      show(ctx, app, 'session/sign-out', { app_id: app.appId, action, xsrf, csrf: null, user_email: userEmail ?? null });
+      show(ctx, app, 'session/sign-out', {
+        app_id: app.appId,
+        action,
+        xsrf,
+        csrf: null,
+        user_email: userEmail ?? null,
+      });
     },
     signedOut(ctx, { app, hasStayed }) {
       ctx.status = 200;
-      show(ctx, app, 'session/signed-out', { return_url: null, stayed: hasStayed });
+      show(ctx, app, 'session/signed-out', { return_url: stateOf(ctx).startUrl ?? null, stayed: hasStayed });
     },
     signOutList(ctx, apps) {
       ctx.status = 200;

@@ -1,4 +1,5 @@
 import type { Context, Middleware } from 'koa';
+import { siteOf } from '../apps/app.ts';
 import type { AppRegistry } from '../apps/registry.ts';
 import { isAppId } from '../apps/registry.ts';
 import { rawBody } from '../http/bodies.ts';
@@ -26,18 +27,28 @@ export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
 
 const FRONT_CHANNEL = /^\/(authorize|logout)(\/|$)/;
 const DISCOVERY = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
-const ROUTES = new Set<string>([...Object.values(protocolRoutes), ...DISCOVERY, '/logout/confirm', '/logout/success']);
-const isProtocolPath = (path: string): boolean => ROUTES.has(path) || /^\/authorize\/[A-Za-z0-9_-]+$/.test(path);
+const ROUTES = new Set<string>([
+  ...Object.values(protocolRoutes),
+  ...DISCOVERY,
+  '/logout/confirm',
+  '/logout/success',
+]);
+const isProtocolPath = (path: string): boolean =>
+  ROUTES.has(path) || /^\/authorize\/[A-Za-z0-9_-]+$/.test(path);
 
 /** All endpoints of the standards, at both issuers: finds the app, then hands its provider a request of its own. */
 export function protocolDoors(deps: DoorsDeps): Middleware {
   return async (ctx, next) => {
     const door = doorOf(ctx.path);
     if (!door) return next();
-    stateOf(ctx).route = door.appId === undefined ? door.path.replace(/^\/authorize\/.+/, '/authorize/:uid') : `/auth/:app_id${door.path.replace(/^\/authorize\/.+/, '/authorize/:uid')}`;
+    stateOf(ctx).route =
+      door.appId === undefined
+        ? door.path.replace(/^\/authorize\/.+/, '/authorize/:uid')
+        : `/auth/:app_id${door.path.replace(/^\/authorize\/.+/, '/authorize/:uid')}`;
     if (ctx.method === 'OPTIONS') return preflight(ctx);
     try {
-      if (door.appId !== undefined) await serve(ctx, deps, { ...door, issuer: 'own', found: { appId: door.appId } });
+      if (door.appId !== undefined)
+        await serve(ctx, deps, { ...door, issuer: 'own', found: { appId: door.appId } });
       else if (DISCOVERY.includes(door.path)) await sharedDiscovery(ctx, deps);
       else if (door.path === protocolRoutes.jwks) await sharedKeys(ctx, deps);
       else await serveShared(ctx, deps, door.path);
@@ -50,7 +61,8 @@ export function protocolDoors(deps: DoorsDeps): Middleware {
 /** `/auth/{app_id}/token` → own issuer; `/token` → shared issuer; RFC 8414 §3 puts the well-known part first. */
 function doorOf(path: string): { appId: string | undefined; path: string } | undefined {
   if (isProtocolPath(path)) return { appId: undefined, path };
-  const inserted = /^(\/\.well-known\/(?:openid-configuration|oauth-authorization-server))\/auth\/([^/]+)$/.exec(path);
+  const inserted =
+    /^(\/\.well-known\/(?:openid-configuration|oauth-authorization-server))\/auth\/([^/]+)$/.exec(path);
   if (inserted) return { path: inserted[1]!, appId: inserted[2]! };
   const own = /^\/auth\/([^/]+)(\/.*)$/.exec(path);
   return own && isProtocolPath(own[2]!) ? { appId: own[1]!, path: own[2]! } : undefined;
@@ -60,11 +72,18 @@ async function serveShared(ctx: Context, deps: DoorsDeps, path: string): Promise
   const query = new URLSearchParams(ctx.querystring);
   const body = await formText(ctx);
   const found = await findApp(
-    { path, query, form: body === undefined ? undefined : new URLSearchParams(body), authorization: ctx.get('authorization') || undefined, cookies: ctx.get('cookie') || undefined },
+    {
+      path,
+      query,
+      form: body === undefined ? undefined : new URLSearchParams(body),
+      authorization: ctx.get('authorization') || undefined,
+      cookies: ctx.get('cookie') || undefined,
+    },
     deps.registry,
   );
   const nobodyNamed = !query.has('id_token_hint') && !query.has('client_id');
-  if (!found && path === protocolRoutes.end_session && ctx.method === 'GET' && nobodyNamed) return listSignedIn(ctx, deps);
+  if (!found && path === protocolRoutes.end_session && ctx.method === 'GET' && nobodyNamed)
+    return listSignedIn(ctx, deps);
   await serve(ctx, deps, { path, issuer: 'shared', found });
 }
 
@@ -73,9 +92,16 @@ type Visit = { path: string; issuer: IssuerKind; found: FoundApp };
 async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void> {
   const body = await formText(ctx);
   if (visit.found === 'mixed') return refuseUnfound(ctx, deps, { ...visit, error: 'invalid_request' });
-  const source = visit.found && isAppId(visit.found.appId) ? await deps.providers[visit.path.startsWith('/.well-known/') ? 'findForPublishing' : 'find'](visit.found.appId, visit.issuer) : undefined;
+  const source =
+    visit.found && isAppId(visit.found.appId)
+      ? await deps.providers[visit.path.startsWith('/.well-known/') ? 'findForPublishing' : 'find'](
+          visit.found.appId,
+          visit.issuer,
+        )
+      : undefined;
   if (!source || !visit.found) return refuseUnfound(ctx, deps, visit);
   const { appId } = visit.found;
+  stateOf(ctx).startUrl = siteOf(source.snapshot);
   const request = narrowedRequest({
     original: ctx.req,
     issuerUrl: issuerUrl(deps.baseUrl, appId, visit.issuer),
@@ -99,7 +125,8 @@ async function formText(ctx: Context): Promise<string | undefined> {
   if (ctx.method !== 'POST') return undefined;
   const hasBody = Number(ctx.get('content-length')) > 0 || ctx.get('transfer-encoding') !== '';
   if (!hasBody) return undefined;
-  if (!ctx.request.is('application/x-www-form-urlencoded')) throw unsupportedMediaType('application/x-www-form-urlencoded');
+  if (!ctx.request.is('application/x-www-form-urlencoded'))
+    throw unsupportedMediaType('application/x-www-form-urlencoded');
   return rawBody(ctx);
 }
 
@@ -114,10 +141,22 @@ function withAliasedToken(path: string, body: string): string {
 }
 
 /** RFC 6749 §5.2, RFC 6750 §3.1, or a plain page: the same for unknown, disabled and absent apps. */
-function refuseUnfound(ctx: Context, deps: DoorsDeps, { path, issuer, error }: { path: string; issuer: IssuerKind; error?: string }): void {
-  if (FRONT_CHANNEL.test(path) || (issuer === 'own' && ctx.method === 'GET' && path !== protocolRoutes.userinfo)) {
+function refuseUnfound(
+  ctx: Context,
+  deps: DoorsDeps,
+  { path, issuer, error }: { path: string; issuer: IssuerKind; error?: string },
+): void {
+  if (
+    FRONT_CHANNEL.test(path) ||
+    (issuer === 'own' && ctx.method === 'GET' && path !== protocolRoutes.userinfo)
+  ) {
     const status = issuer === 'own' ? 404 : 400;
-    if (status === 404) return answerWith(ctx, deps, new Problem({ code: 'request.not_found', kind: 'not_found', message: 'There is nothing here.' }));
+    if (status === 404)
+      return answerWith(
+        ctx,
+        deps,
+        new Problem({ code: 'request.not_found', kind: 'not_found', message: 'There is nothing here.' }),
+      );
     return deps.pages.problem(ctx, { app: undefined, error: 'invalid_request', status });
   }
   ctx.set('cache-control', 'no-store');
@@ -144,7 +183,10 @@ function refuseRequest(ctx: Context, deps: DoorsDeps, path: string, error: unkno
   if (error.retryAfterSeconds !== undefined) ctx.set('retry-after', String(error.retryAfterSeconds));
   const away = error.kind === 'unavailable';
   if (away) deps.log.warn({ err: error.cause, request_id: stateOf(ctx).requestId }, 'a store is away');
-  ctx.body = { error: away ? 'temporarily_unavailable' : 'invalid_request', error_description: error.message };
+  ctx.body = {
+    error: away ? 'temporarily_unavailable' : 'invalid_request',
+    error_description: error.message,
+  };
 }
 
 /** Any origin, without credentials: whether it is allowed is judged on the real request, where the client is known. */
@@ -152,7 +194,10 @@ function preflight(ctx: Context): void {
   ctx.status = 204;
   ctx.set('access-control-allow-origin', ctx.get('origin') || '*');
   ctx.set('access-control-allow-methods', 'GET, POST');
-  ctx.set('access-control-allow-headers', ctx.get('access-control-request-headers') || 'authorization, content-type');
+  ctx.set(
+    'access-control-allow-headers',
+    ctx.get('access-control-request-headers') || 'authorization, content-type',
+  );
   ctx.set('access-control-max-age', '3600');
   ctx.vary('origin');
 }
@@ -162,7 +207,12 @@ async function listSignedIn(ctx: Context, deps: DoorsDeps): Promise<void> {
   const apps = [];
   for (const appId of appsOfSessionCookies(ctx.get('cookie'), deps.baseUrl).filter(isAppId).slice(0, 50)) {
     const snapshot = await deps.registry.snapshot(appId);
-    if (snapshot) apps.push({ app_id: appId, name: snapshot.app.name, action: `${issuerUrl(deps.baseUrl, appId, 'own')}${protocolRoutes.end_session}` });
+    if (snapshot)
+      apps.push({
+        app_id: appId,
+        name: snapshot.app.name,
+        action: `${issuerUrl(deps.baseUrl, appId, 'own')}${protocolRoutes.end_session}`,
+      });
   }
   deps.pages.signOutList(ctx, apps);
 }

@@ -28,7 +28,8 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
   const build = (name: string, at: Pick<ProviderDeps, 'snapshot' | 'appId' | 'issuer' | 'keys'>): Found => {
     const { snapshot, appId, issuer, keys } = at;
     const cached = cache.get(name);
-    if (cached && cached.revision === snapshot.app.revision && cached.keyId === keys[0]?.keyId) return { provider: cached.provider, snapshot };
+    if (cached && cached.revision === snapshot.app.revision && cached.keyId === keys[0]?.keyId)
+      return { provider: cached.provider, snapshot };
     const provider = createProvider({ ...deps, ...at, issuerUrl: issuerUrl(deps.baseUrl, appId, issuer) });
     if (cached) cache.delete(name);
     cache.set(name, { provider, revision: snapshot.app.revision, keyId: keys[0]?.keyId });
@@ -36,12 +37,18 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
   };
   const { registry } = deps;
   const finder =
-    (snapshotOf: AppRegistry['snapshot'], sharedKeys: AppRegistry['deploymentKeys']): ProviderSource['find'] =>
+    (
+      snapshotOf: AppRegistry['snapshot'],
+      sharedKeys: AppRegistry['deploymentKeys'],
+    ): ProviderSource['find'] =>
     async (appId, issuer) => {
       const snapshot = await snapshotOf(appId);
       if (!snapshot || (issuer === 'shared' && !snapshot.app.settings.shared_issuer)) return undefined;
       const keys = issuer === 'own' ? snapshot.keys : await sharedKeys();
       return build(`${issuer}:${appId}`, { snapshot, appId, issuer, keys });
     };
-  return { find: finder(registry.snapshot, registry.deploymentKeys), findForPublishing: finder(registry.lastKnown, registry.lastKnownDeploymentKeys) };
+  return {
+    find: finder(registry.snapshot, registry.deploymentKeys),
+    findForPublishing: finder(registry.lastKnown, registry.lastKnownDeploymentKeys),
+  };
 }

@@ -26,14 +26,19 @@ export function createProvider(deps: ProviderDeps): Provider {
   provider.on('server_error', (ctx, error) => {
     failures.set(ctx.req, error);
   });
-  (provider as EventEmitter).on('error', (error: unknown) => deps.log.error({ err: error, app_id: deps.appId }, 'response failed'));
+  (provider as EventEmitter).on('error', (error: unknown) =>
+    deps.log.error({ err: error, app_id: deps.appId }, 'response failed'),
+  );
   provider.on('grant.success', (ctx) => deps.count.tokenIssued(String(ctx.oidc.params?.['grant_type'])));
 
   Object.assign(provider.Client.prototype, {
     /** Every live secret is compared; digests of 256 random bits need no slow hash. */
     compareClientSecret(this: { clientId: string }, presented: string): boolean {
       const digest = digestOf(presented);
-      const live = deps.snapshot.clients.get(this.clientId)?.secrets.filter((secret) => !secret.expiresAt || secret.expiresAt.getTime() > Date.now()) ?? [];
+      const live =
+        deps.snapshot.clients
+          .get(this.clientId)
+          ?.secrets.filter((secret) => !secret.expiresAt || secret.expiresAt.getTime() > Date.now()) ?? [];
       let matches = false;
       for (const secret of live) matches = sameSecret(secret.digest, digest) || matches;
       return matches;
@@ -74,7 +79,10 @@ function answerFailure(deps: ProviderDeps, ctx: KoaContextWithOIDC, error: unkno
   }
   ctx.type = 'json';
   ctx.body = away
-    ? { error: 'temporarily_unavailable', error_description: 'the service is temporarily unavailable, please try again' }
+    ? {
+        error: 'temporarily_unavailable',
+        error_description: 'the service is temporarily unavailable, please try again',
+      }
     : { error: 'server_error', error_description: 'something went wrong on our side' };
 }
 
@@ -117,7 +125,10 @@ function formTarget(ctx: KoaContextWithOIDC): string | undefined {
 /** The library's self-submitting sign-out form says which app it means, as our own page does (design §2.2). */
 function nameAppInConfirmForm(ctx: KoaContextWithOIDC, appId: string): void {
   if (typeof ctx.body === 'string' && /<form method="post" action="[^"]*\/logout\/confirm">/.test(ctx.body)) {
-    ctx.body = ctx.body.replace('<noscript>', `<input type="hidden" name="app_id" value="${appId}"/><noscript>`);
+    ctx.body = ctx.body.replace(
+      '<noscript>',
+      `<input type="hidden" name="app_id" value="${appId}"/><noscript>`,
+    );
   }
 }
 

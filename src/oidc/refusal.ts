@@ -35,8 +35,13 @@ export function refuse(ctx: KoaContextWithOIDC, refusal: Refusal, deps: RefusalD
 /** Only for a request whose redirect URI the library had accepted and whose answer it had ready. */
 function redirectWith(params: Record<string, unknown>, refusal: Refusal, issuer: string): string | undefined {
   const { redirect_uri: redirectUri, response_mode: mode, state } = params;
-  if (typeof redirectUri !== 'string' || (mode !== undefined && mode !== 'query' && mode !== 'fragment')) return undefined;
-  const answer = new URLSearchParams({ error: refusal.error, error_description: refusal.description, iss: issuer });
+  if (typeof redirectUri !== 'string' || (mode !== undefined && mode !== 'query' && mode !== 'fragment'))
+    return undefined;
+  const answer = new URLSearchParams({
+    error: refusal.error,
+    error_description: refusal.description,
+    iss: issuer,
+  });
   if (typeof state === 'string') answer.set('state', state);
   const url = new URL(redirectUri);
   if (mode === 'fragment') url.hash = answer.toString();

@@ -1,5 +1,11 @@
-import { type AccessToken, type ClientCredentials, errors, type KoaContextWithOIDC, type RefreshToken } from 'oidc-provider';
-import type { AppSnapshot } from '../apps/app.ts';
+import {
+  type AccessToken,
+  type ClientCredentials,
+  errors,
+  type KoaContextWithOIDC,
+  type RefreshToken,
+} from 'oidc-provider';
+import type { AppSettings, AppSnapshot } from '../apps/app.ts';
 import { seconds } from '../kernel/duration.ts';
 import { rotationOf } from './adapters/refresh-token-adapter.ts';
 
@@ -27,34 +33,46 @@ export function tokenHooks(snapshot: AppSnapshot) {
       Session: settings.session_idle_ttl,
       // At least as long as anything that hangs on it.
       Grant: Math.max(settings.refresh_absolute_ttl, settings.session_absolute_ttl) + seconds.day,
-      RefreshToken: (ctx: KoaContextWithOIDC, token: RefreshToken): number => {
-        const rotation = ctx.oidc.entities.RotatedRefreshToken ? rotationOf() : undefined;
-        // Derived, never drawn: a retry gets the byte-identical successor. Runs before the library draws an id.
-        if (rotation && token !== ctx.oidc.entities.RotatedRefreshToken) token.jti = rotation.successor;
-        return Math.max(1, Math.min(settings.refresh_idle_ttl, settings.refresh_absolute_ttl - token.totalLifetime()));
-      },
+      RefreshToken: (ctx: KoaContextWithOIDC, token: RefreshToken) => refreshLifetime(settings, ctx, token),
     },
 
     /** Service accounts get the scopes they were given and no others (checklist #23). */
-    extraTokenClaims(ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials): Promise<Record<string, unknown>> {
+    extraTokenClaims(
+      ctx: KoaContextWithOIDC,
+      token: AccessToken | ClientCredentials,
+    ): Promise<Record<string, unknown>> {
       if (token.kind === 'ClientCredentials') {
         const allowed = new Set(snapshot.clients.get(token.client?.clientId ?? '')?.scopes);
         // As it was sent: the library drops what no client of the app may ask for without a word.
         const sent = ctx.oidc.body?.['scope'];
-        const refused = (typeof sent === 'string' ? sent.split(' ') : []).filter((scope) => scope && !allowed.has(scope));
-        if (refused.length) throw new errors.InvalidScope('requested scope is not allowed', refused.join(' '));
+        const refused = (typeof sent === 'string' ? sent.split(' ') : []).filter(
+          (scope) => scope && !allowed.has(scope),
+        );
+        if (refused.length)
+          throw new errors.InvalidScope('requested scope is not allowed', refused.join(' '));
       }
       return Promise.resolve({ app_id: appId });
     },
 
     /** Adds what finds the token's grant again. The audience is taken off the model: an ID token beside it keeps to OIDC Core §5.4. */
-    jwtCustomizer(_ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials, jwt: { payload: Record<string, unknown> }): void {
+    jwtCustomizer(
+      _ctx: KoaContextWithOIDC,
+      token: AccessToken | ClientCredentials,
+      jwt: { payload: Record<string, unknown> },
+    ): void {
       if (token.kind === 'AccessToken') {
         const { grantId, sid } = token as AccessToken;
         Object.assign(jwt.payload, { gid: grantId, ...(sid ? { sid } : {}) });
       }
       if (token.aud === appId) Object.assign(token, { aud: undefined });
     },
-
   };
+}
+
+/** Seconds, and the seam where a successor gets its value: it runs before the library draws one. */
+function refreshLifetime(settings: AppSettings, ctx: KoaContextWithOIDC, token: RefreshToken): number {
+  const rotation = ctx.oidc.entities.RotatedRefreshToken ? rotationOf() : undefined;
+  // Derived, never drawn: a retry gets the byte-identical successor.
+  if (rotation && token !== ctx.oidc.entities.RotatedRefreshToken) token.jti = rotation.successor;
+  return Math.max(1, Math.min(settings.refresh_idle_ttl, settings.refresh_absolute_ttl - token.totalLifetime()));
 }

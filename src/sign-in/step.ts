@@ -1,12 +1,12 @@
 import type { Context } from 'koa';
-import type { AppSnapshot } from '../apps/app.ts';
+import { type AppSnapshot, siteOf } from '../apps/app.ts';
 import { formBody } from '../http/bodies.ts';
 import { requireCsrf } from '../http/csrf.ts';
 import { allowFormTo } from '../http/security-headers.ts';
 import type { Interaction } from '../oidc/interaction.ts';
 import type { SignInDeps } from './deps.ts';
 import { nothingHere } from './errors.ts';
-import { goTo, startUrlOf } from './onward.ts';
+import { goTo } from './onward.ts';
 
 /** One request to a page of an app: what was checked before its handler runs. */
 export type PageRequest = {
@@ -75,7 +75,7 @@ async function pageRequest(deps: SignInDeps, ctx: Context, purpose: string): Pro
   if (!snapshot) throw nothingHere();
   const { name, settings } = snapshot.app;
   ctx.state.app = { app_id: appId, name, accent: settings.accent_color };
-  ctx.state.startUrl = startUrlOf(snapshot);
+  ctx.state.startUrl = siteOf(snapshot);
   const csrfScope = `${appId}:${purpose}`;
   const form = ctx.method === 'POST' ? await formBody(ctx) : {};
   if (ctx.method === 'POST') requireCsrf(ctx, csrfScope, form.csrf);

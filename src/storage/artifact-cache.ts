@@ -11,10 +11,15 @@ export type Grave = { kind: ArtifactKind; id: string };
  * tombstone that outlives any fill, so a fill that was read before the revocation can not undo it.
  */
 export type ArtifactCache = {
+  /** Whether there is anything that could be stale. */
+  isInUse: boolean;
   /** 'gone': known to be revoked. undefined: not known here. */
   read(appId: string, kind: ArtifactKind, id: string): Promise<'gone' | string | undefined>;
   /** Stores `value` unless a tombstone or a newer version is there. `ttlSeconds` caps at five minutes. */
-  fill(appId: string, artifact: Grave & { version: number; value: string; ttlSeconds: number }): Promise<void>;
+  fill(
+    appId: string,
+    artifact: Grave & { version: number; value: string; ttlSeconds: number },
+  ): Promise<void>;
   /** Tombstones. When this resolves no process answers from a fill made before. */
   bury(appId: string, graves: Grave[]): Promise<void>;
   close(): void;
@@ -22,6 +27,7 @@ export type ArtifactCache = {
 
 /** Without Redis there is nothing between the reader and Postgres. */
 export const noArtifactCache: ArtifactCache = {
+  isInUse: false,
   read: () => Promise.resolve(undefined),
   fill: () => Promise.resolve(),
   bury: () => Promise.resolve(),
@@ -49,7 +55,11 @@ return 1`;
  * every process treats the cache as empty: each asks twice a second, and the revocation is acknowledged only after
  * each has had the time to ask.
  */
-export function artifactCacheOnRedis(redis: RedisConnection, db: PendingGraves, log: (message: string, fields: object) => void): ArtifactCache {
+export function artifactCacheOnRedis(
+  redis: RedisConnection,
+  db: PendingGraves,
+  log: (message: string, fields: object) => void,
+): ArtifactCache {
   // Trust runs out by itself, counted from when the question was asked: an answer that is late, or never comes,
   // must not let this process trust longer than a revocation waits.
   let trustedUntil = 0;
@@ -68,10 +78,13 @@ export function artifactCacheOnRedis(redis: RedisConnection, db: PendingGraves, 
   watch.unref();
 
   const write = async (appId: string, graves: Grave[]): Promise<void> => {
-    await redis.run((client) => Promise.all(graves.map((grave) => client.set(keyOf(appId, grave), 'T', 'EX', GRAVE_SECONDS))));
+    await redis.run((client) =>
+      Promise.all(graves.map((grave) => client.set(keyOf(appId, grave), 'T', 'EX', GRAVE_SECONDS))),
+    );
   };
 
   return {
+    isInUse: true,
     async read(appId, kind, id) {
       if (performance.now() >= trustedUntil) return undefined;
       const found = await redis.run((client) => client.get(keyOf(appId, { kind, id })));
@@ -81,7 +94,9 @@ export function artifactCacheOnRedis(redis: RedisConnection, db: PendingGraves, 
     async fill(appId, { kind, id, version, value, ttlSeconds }) {
       const milliseconds = Math.max(1, Math.floor(Math.min(ttlSeconds, FILL_SECONDS) * 1000));
       // A lost fill costs a read of Postgres later, nothing else.
-      await redis.run((client) => client.eval(FILL, 1, keyOf(appId, { kind, id }), version, value, milliseconds)).catch(() => {});
+      await redis
+        .run((client) => client.eval(FILL, 1, keyOf(appId, { kind, id }), version, value, milliseconds))
+        .catch(() => {});
     },
     async bury(appId, graves) {
       try {
@@ -117,11 +132,19 @@ export function pendingGraves(db: Database, operatorDb: Database): PendingGraves
       );
     },
     async anyPending() {
-      const [row] = await operatorDb.query<{ pending: boolean }>(undefined, sql`select exists (select from pending_graves) as pending`);
+      const [row] = await operatorDb.query<{ pending: boolean }>(
+        undefined,
+        sql`select exists (select from pending_graves) as pending`,
+      );
       return row!.pending;
     },
     async deliver(redis) {
-      const rows = await operatorDb.query<{ app_id: string; kind: ArtifactKind; id: string; created_at: string }>(
+      const rows = await operatorDb.query<{
+        app_id: string;
+        kind: ArtifactKind;
+        id: string;
+        created_at: string;
+      }>(
         undefined,
         sql`select app_id, kind, id, created_at::text from pending_graves order by created_at limit 500`,
       );

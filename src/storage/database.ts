@@ -28,9 +28,14 @@ export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;
   if (typeof code === 'string') {
-    return TRANSIENT.test(code) || /^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOENT|AI_AGAIN|NOTFOUND)/.test(code);
+    return (
+      TRANSIENT.test(code) ||
+      /^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOENT|AI_AGAIN|NOTFOUND)/.test(code)
+    );
   }
-  return /Connection terminated|connection error|timeout exceeded when trying to connect|not queryable|Query read timeout|Client was closed/i.test(error.message);
+  return /Connection terminated|connection error|timeout exceeded when trying to connect|not queryable|Query read timeout|Client was closed/i.test(
+    error.message,
+  );
 }
 
 /**
@@ -60,7 +65,10 @@ export class Database {
   }
 
   /** One statement in its own transaction, in one round trip. Throws a Problem `store.unavailable` when Postgres is away. */
-  async query<Row = Record<string, unknown>>(appId: string | undefined, statement: Statement): Promise<Row[]> {
+  async query<Row = Record<string, unknown>>(
+    appId: string | undefined,
+    statement: Statement,
+  ): Promise<Row[]> {
     return this.#withClient(async (client) => {
       this.#observe?.(statement);
       const opened = client.query(opening(appId));

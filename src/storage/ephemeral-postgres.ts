@@ -49,7 +49,10 @@ export function ephemeralOnPostgres(db: Database): EphemeralStore {
       return Number(row!.value);
     },
     async delete(appId, key) {
-      const rows = await db.query(appId, sql`delete from ephemeral where app_id = ${appId} and key = ${key} and expires_at > now() returning key`);
+      const rows = await db.query(
+        appId,
+        sql`delete from ephemeral where app_id = ${appId} and key = ${key} and expires_at > now() returning key`,
+      );
       return rows.length === 1;
     },
   };

@@ -31,7 +31,11 @@ export function ephemeralOnRedis(redis: RedisConnection): EphemeralStore {
     increment(appId, key, ttlSeconds) {
       return redis.run(async (client) => {
         const name = redisKey(appId, key);
-        const answers = await client.multi().incr(name).pexpire(name, Math.round(ttlSeconds * 1000), 'NX').exec();
+        const answers = await client
+          .multi()
+          .incr(name)
+          .pexpire(name, Math.round(ttlSeconds * 1000), 'NX')
+          .exec();
         return Number(answers![0]![1]);
       });
     },

@@ -58,15 +58,23 @@ async function appliedMigrations(client: pg.Client): Promise<Map<string, string>
   await client.query(`create table if not exists schema_migrations (
     name text primary key, checksum text not null, applied_at timestamptz not null default now())`);
   await client.query('grant select on schema_migrations to latchkey_server, latchkey_operator');
-  const { rows } = await client.query<{ name: string; checksum: string }>('select name, checksum from schema_migrations');
+  const { rows } = await client.query<{ name: string; checksum: string }>(
+    'select name, checksum from schema_migrations',
+  );
   return new Map(rows.map((row) => [row.name, row.checksum]));
 }
 
 function refuseForeignHistory(migrations: Migration[], applied: Map<string, string>): void {
   const known = new Map(migrations.map((migration) => [migration.name, migration.checksum]));
   for (const [name, checksum] of applied) {
-    if (!known.has(name)) throw new Error(`the database is newer than this program: it has ${name}. Start the newer release instead.`);
-    if (known.get(name) !== checksum) throw new Error(`migration ${name} was changed after it had been applied; released migrations are never edited`);
+    if (!known.has(name))
+      throw new Error(
+        `the database is newer than this program: it has ${name}. Start the newer release instead.`,
+      );
+    if (known.get(name) !== checksum)
+      throw new Error(
+        `migration ${name} was changed after it had been applied; released migrations are never edited`,
+      );
   }
 }
 
@@ -75,7 +83,10 @@ async function applyOne(client: pg.Client, migration: Migration): Promise<void> 
   try {
     await client.query("set local lock_timeout = '2s'");
     await client.query(migration.text);
-    await client.query('insert into schema_migrations (name, checksum) values ($1, $2)', [migration.name, migration.checksum]);
+    await client.query('insert into schema_migrations (name, checksum) values ($1, $2)', [
+      migration.name,
+      migration.checksum,
+    ]);
     await client.query('commit');
   } catch (error) {
     await client.query('rollback');
@@ -101,7 +112,12 @@ async function ensureRoles(client: pg.Client, options: MigrateOptions): Promise<
   }
 }
 
-async function ensureRole(client: pg.Client, name: string, password: string | undefined, login: boolean): Promise<void> {
+async function ensureRole(
+  client: pg.Client,
+  name: string,
+  password: string | undefined,
+  login: boolean,
+): Promise<void> {
   const { rows } = await client.query<{ usable: boolean }>(
     'select not (rolsuper or rolbypassrls or rolcreaterole) as usable from pg_roles where rolname = $1',
     [name],
@@ -133,7 +149,10 @@ export async function assertServerRole(connection: pg.ClientConfig): Promise<voi
       found.owns ? 'owns tables' : '',
       found.may_set ? 'may "set role" to another role' : '',
     ].filter(Boolean);
-    if (faults.length) throw new Error(`DATABASE_URL logs in as ${found.role}, which ${faults.join(' and ')}. Use a role of its own and put the owner into DATABASE_MIGRATION_URL.`);
+    if (faults.length)
+      throw new Error(
+        `DATABASE_URL logs in as ${found.role}, which ${faults.join(' and ')}. Use a role of its own and put the owner into DATABASE_MIGRATION_URL.`,
+      );
   } finally {
     await client.end();
   }

@@ -50,6 +50,9 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   });
   const stop = async (): Promise<void> => {
     stopping = true;
+    // "Smart" first: a pool that was ended a moment ago is still saying goodbye, and would log lost connections.
+    signal(self, 'SIGTERM');
+    await waitForEnd(self, 500);
     await end(self);
     callOffWatchdog();
   };

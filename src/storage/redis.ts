@@ -13,7 +13,10 @@ export type RedisConnection = {
  * One connection with a deadline on every command and no offline queue: while Redis is away each call fails
  * at once, and the connection comes back by itself.
  */
-export async function connectRedis(config: RedisConfig, log: (message: string, fields: object) => void): Promise<RedisConnection> {
+export async function connectRedis(
+  config: RedisConfig,
+  log: (message: string, fields: object) => void,
+): Promise<RedisConnection> {
   const redis = clientFor(config);
   redis.on('error', (error) => log('redis connection lost', { err: error }));
   await redis.connect();
@@ -45,12 +48,30 @@ const commonOptions = {
 
 function clientFor(config: RedisConfig): Redis | Cluster {
   if (config.kind === 'single') {
-    return new Redis(config.url.reveal(), { ...commonOptions, lazyConnect: true, enableAutoPipelining: true, retryStrategy });
+    return new Redis(config.url.reveal(), {
+      ...commonOptions,
+      lazyConnect: true,
+      enableAutoPipelining: true,
+      retryStrategy,
+    });
   }
-  const login = { ...(config.username ? { username: config.username } : {}), ...(config.password ? { password: config.password.reveal() } : {}), ...(config.tls ? { tls: {} } : {}) };
+  const login = {
+    ...(config.username ? { username: config.username } : {}),
+    ...(config.password ? { password: config.password.reveal() } : {}),
+    ...(config.tls ? { tls: {} } : {}),
+  };
   if (config.kind === 'sentinel') {
     const { name, database: db, nodes: sentinels } = config;
-    return new Redis({ ...commonOptions, ...login, name, db, sentinels: [...sentinels], lazyConnect: true, enableAutoPipelining: true, retryStrategy });
+    return new Redis({
+      ...commonOptions,
+      ...login,
+      name,
+      db,
+      sentinels: [...sentinels],
+      lazyConnect: true,
+      enableAutoPipelining: true,
+      retryStrategy,
+    });
   }
   return new Cluster([...config.nodes], {
     lazyConnect: true,

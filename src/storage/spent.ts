@@ -2,13 +2,23 @@ import type { Queryable } from './database.ts';
 import { sql } from './sql.ts';
 
 /** Things that may happen once. */
-export type SpentKind = 'code' | 'magic_link' | 'six_digit_code' | 'sign_up' | 'reset' | 'invitation' | 'interaction_result';
+export type SpentKind =
+  | 'code'
+  | 'magic_link'
+  | 'six_digit_code'
+  | 'sign_up'
+  | 'reset'
+  | 'invitation'
+  | 'interaction_result';
 
 /**
  * Decides single use: of many callers at once exactly one gets true. Belongs into the transaction that grants
  * something, so that a failure later in it gives the chance back.
  */
-export async function spend(q: Queryable, at: { appId: string; kind: SpentKind; digest: string; ttlSeconds: number; note?: string }): Promise<boolean> {
+export async function spend(
+  q: Queryable,
+  at: { appId: string; kind: SpentKind; digest: string; ttlSeconds: number; note?: string },
+): Promise<boolean> {
   const rows = await q.query(
     sql`insert into spent (app_id, kind, digest, expires_at, note)
         values (${at.appId}, ${at.kind}, ${at.digest}, now() + ${at.ttlSeconds} * interval '1 second', ${at.note ?? null})
@@ -18,7 +28,14 @@ export async function spend(q: Queryable, at: { appId: string; kind: SpentKind; 
 }
 
 /** Whether it was spent, without spending it. */
-export async function isSpent(q: Queryable, appId: string, kind: SpentKind, digest: string): Promise<boolean> {
-  const rows = await q.query(sql`select 1 from spent where app_id = ${appId} and kind = ${kind} and digest = ${digest}`);
+export async function isSpent(
+  q: Queryable,
+  appId: string,
+  kind: SpentKind,
+  digest: string,
+): Promise<boolean> {
+  const rows = await q.query(
+    sql`select 1 from spent where app_id = ${appId} and kind = ${kind} and digest = ${digest}`,
+  );
   return rows.length === 1;
 }

@@ -3,6 +3,7 @@ import type { Database, Transaction } from '../storage/database.ts';
 import { scoped } from '../storage/database.ts';
 import {
   type GrantRow,
+  grantsRevokedLately,
   listLiveGrants,
   revokeGrantById,
   revokeGrantOfUser,
@@ -15,6 +16,7 @@ import {
   endSessionById,
   endSessionByUid,
   endSessionsOfUser,
+  sessionsEndedLately,
   listLiveSessions,
   type SessionRow,
 } from './sessions/store.ts';
@@ -50,33 +52,7 @@ export type Access = {
 };
 
 export function createAccess(db: Database, cache: ArtifactCache): Access {
-  const bury = (tx: Transaction, appId: string, ended: Ended): Ended => {
-    const graves = [
-      ...ended.sessions.flatMap((session) => [
-        { kind: 'session' as const, id: session.digest },
-        { kind: 'session_uid' as const, id: session.uid },
-      ]),
-      ...ended.grants.map((grant) => ({ kind: 'grant' as const, id: grant.grant_id })),
-    ];
-    if (graves.length) tx.afterCommit(() => cache.bury(appId, graves));
-    return ended;
-  };
-  const withBoundGrants = async (
-    tx: Transaction,
-    appId: string,
-    sessions: EndedSession[],
-    why: string,
-  ): Promise<Ended> => ({
-    sessions,
-    grants: sessions.length
-      ? await revokeGrantsOfSessions(
-          tx,
-          appId,
-          sessions.map((session) => session.uid),
-          why,
-        )
-      : [],
-  });
+  const bury = (tx: Transaction, appId: string, now: Ended, userId?: string) => buryEnded(cache, tx, { appId, now, userId });
   return {
     listSessions: (appId, userId, page) =>
       listLiveSessions(scoped(db, appId), { appId, userId, after: page.after, limit: page.limit }),
@@ -90,18 +66,51 @@ export function createAccess(db: Database, cache: ArtifactCache): Access {
         tx,
         appId,
         await withBoundGrants(tx, appId, await endSessionById(tx, appId, userId, sessionId), why),
+        userId,
       );
     },
     async revokeGrant(tx, { appId, grantId, why }) {
       return bury(tx, appId, { sessions: [], grants: await revokeGrantById(tx, appId, grantId, why) });
     },
     async revokeGrantOfUser(tx, at) {
-      return bury(tx, at.appId, { sessions: [], grants: await revokeGrantOfUser(tx, at) });
+      return bury(tx, at.appId, { sessions: [], grants: await revokeGrantOfUser(tx, at) }, at.userId);
     },
     async endUserAccess(tx, { appId, userId, why, exceptSessionUid }) {
       const sessions = await endSessionsOfUser(tx, appId, userId, exceptSessionUid);
       const grants = await revokeGrantsOfUser(tx, { appId, userId, why, exceptSessionUid });
-      return bury(tx, appId, { sessions, grants });
+      return bury(tx, appId, { sessions, grants }, userId);
     },
   };
+}
+
+async function endedLately(tx: Transaction, appId: string, userId: string): Promise<Ended> {
+  return {
+    sessions: await sessionsEndedLately(tx, appId, userId),
+    grants: await grantsRevokedLately(tx, appId, userId),
+  };
+}
+
+type Burial = { appId: string; now: Ended; userId: string | undefined };
+
+/**
+ * Tells the cache after the commit. What was ended lately is buried with it: an earlier try may have committed and died
+ * before the cache knew, and its repeat, which finds nothing left to end, is acknowledged too.
+ */
+async function buryEnded(cache: ArtifactCache, tx: Transaction, { appId, now, userId }: Burial): Promise<Ended> {
+  const lately = userId !== undefined && cache.isInUse ? await endedLately(tx, appId, userId) : { sessions: [], grants: [] };
+  const graves = [
+    ...[...now.sessions, ...lately.sessions].flatMap((session) => [
+      { kind: 'session' as const, id: session.digest },
+      { kind: 'session_uid' as const, id: session.uid },
+    ]),
+    ...[...now.grants, ...lately.grants].map((grant) => ({ kind: 'grant' as const, id: grant.grant_id })),
+  ];
+  if (graves.length) tx.afterCommit(() => cache.bury(appId, graves));
+  return now;
+}
+
+async function withBoundGrants(tx: Transaction, appId: string, sessions: EndedSession[], why: string): Promise<Ended> {
+  if (sessions.length === 0) return { sessions, grants: [] };
+  const uids = sessions.map((session) => session.uid);
+  return { sessions, grants: await revokeGrantsOfSessions(tx, appId, uids, why) };
 }

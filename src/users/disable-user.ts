@@ -13,9 +13,10 @@ export async function disableUser(
   user: { appId: string; userId: string; by: Author },
 ): Promise<void> {
   const { appId, userId, by } = user;
-  if (!(await setDisabled(tx, appId, userId, true))) return;
+  const changed = await setDisabled(tx, appId, userId, true);
+  // Also when it was disabled before: the first try may have died before every cache knew.
   await deps.access.endUserAccess(tx, { appId, userId, why: 'user_disabled' });
-  await audit(tx, { ...by, appId, type: 'user.disabled', userId, result: 'success' });
+  if (changed) await audit(tx, { ...by, appId, type: 'user.disabled', userId, result: 'success' });
 }
 
 /** The user may sign in again; nothing that was ended comes back. */

@@ -12,7 +12,7 @@ async function whatIsShown(page: Page): Promise<string> {
 
 /** Presses a button or link by its words and waits for the page that follows. */
 export async function press(page: Page, name: string | RegExp): Promise<void> {
-  const target = page.getByRole('button', { name }).or(page.getByRole('link', { name }));
+  const target = page.getByRole('button', { name, exact: true }).or(page.getByRole('link', { name, exact: true }));
   if ((await target.count()) !== 1) throw new Error(`${await target.count()} times ${name} at ${await whatIsShown(page)}`);
   await Promise.all([page.waitForEvent('load'), target.click()]);
 }

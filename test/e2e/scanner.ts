@@ -1,4 +1,4 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { newContext } from '../support/browser.ts';
 import { sessionCookies } from './person.ts';
 
@@ -10,17 +10,17 @@ export async function scan(browser: Browser, link: string): Promise<{ pressed: s
     sessions.push(...response.headers.getSetCookie().filter((line) => line.includes('lk_ses')));
   }
   const clicking = await newContext(browser);
+  const posting = await newContext(browser);
   const pressed = await pressEverything(clicking, link);
-  const submitting = await newContext(browser);
-  await submitEverything(submitting, link);
-  for (const context of [clicking, submitting]) {
+  await postEverything(posting, link);
+  for (const context of [clicking, posting]) {
     sessions.push(...(await sessionCookies(context)));
     await context.close();
   }
   return { pressed, sessions };
 }
 
-/** Each button and link of the page, pressed on a fresh copy of it; then everything on the pages these lead to. */
+/** Each button and link of the page, pressed on a fresh copy of it; then whatever stands first on the page it led to. */
 async function pressEverything(context: BrowserContext, link: string): Promise<string[]> {
   const page = await context.newPage();
   const pressed: string[] = [];
@@ -29,37 +29,34 @@ async function pressEverything(context: BrowserContext, link: string): Promise<s
     const targets = await targetsOn(page);
     if (i >= targets.length) return pressed;
     pressed.push(await press(page, targets[i]!));
-    for (const next of await targetsOn(page)) if (await next.isVisible()) await press(page, next);
+    const [next] = await targetsOn(page);
+    if (next) await press(page, next);
   }
 }
 
-const targetsOn = (page: Page) => page.locator('button, a[href], input[type=submit], [role=button]').all();
+/** Scripts of the scanner take away what would keep an unfilled form from being sent. */
+async function targetsOn(page: Page): Promise<Locator[]> {
+  await page.evaluate('for (const form of document.forms) form.noValidate = true');
+  return page.locator('button:visible, a[href]:visible').all();
+}
 
-async function press(page: Page, target: Awaited<ReturnType<typeof targetsOn>>[number]): Promise<string> {
+async function press(page: Page, target: Locator): Promise<string> {
   const words = (await target.innerText()).trim();
-  // Not everything leads to another page.
-  await target.click({ noWaitAfter: true });
-  await page.waitForLoadState('load');
+  const leadsOn = (await target.getAttribute('type')) !== 'button';
+  await Promise.all([leadsOn ? page.waitForEvent('load') : undefined, target.click()]);
   return words;
 }
 
-/** Sends each form as scripts can: past its buttons and its checks; and posts to the link itself with whatever fields were found. */
-async function submitEverything(context: BrowserContext, link: string): Promise<void> {
+/** Posts the fields of every form where it leads to, and to the link itself, from the page's origin, with its cookies. */
+async function postEverything(context: BrowserContext, link: string): Promise<void> {
   const page = await context.newPage();
-  for (let i = 0; ; i += 1) {
-    await page.goto(link);
-    const forms = await page.locator('form').count();
-    if (i >= forms) return;
-    await page.evaluate(
-      ({ index, to }) => {
-        const form = document.forms[index]!;
-        const body = new URLSearchParams(new FormData(form) as unknown as Record<string, string>);
-        return Promise.all([to, `${to}/`, form.action].map((url) => fetch(url, { method: 'POST', body, redirect: 'manual' })));
-      },
-      { index: i, to: link },
-    );
-    await page.goto(link);
-    if (i >= (await page.locator('form').count())) return;
-    await Promise.all([page.waitForEvent('load'), page.evaluate((index) => document.forms[index]!.submit(), i)]);
+  await page.goto(link);
+  for (const form of await page.locator('form').all()) {
+    const fields: Record<string, string> = {};
+    for (const input of await form.locator('input[name]').all()) fields[(await input.getAttribute('name'))!] = await input.inputValue();
+    const action = new URL((await form.getAttribute('action'))!, link).href;
+    for (const url of new Set([link, action])) {
+      await context.request.post(url, { form: fields, headers: { origin: new URL(link).origin }, maxRedirects: 0 });
+    }
   }
 }

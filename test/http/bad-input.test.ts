@@ -4,7 +4,7 @@ import type * as oidc from 'openid-client';
 import { type Agent, formsOf, type Page } from '../support/agent.ts';
 import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { authorizationRequest, discover, issuerOf, makeApp, makeUser, PASSWORD, REDIRECT, signedIn, signInByPassword, type TestClient } from '../support/sign-in.ts';
-import { type Answer, basic, call, post, redeemCode, tokenUrl } from '../support/token-calls.ts';
+import { type Answer, basic, call, post, tokenUrl } from '../support/token-calls.ts';
 
 const EMAIL = 'ada@example.com';
 const ADMIN = { authorization: 'Bearer test-admin-key-0123456789-0123456789-abcdef' };

@@ -11,7 +11,7 @@ import { introspect, post, redeemCode, refresh, tokenUrl, userinfo } from '../su
  */
 const LIMITS = {
   client_credentials: { postgres: 0, redis: 0, design: 0 },
-  introspect: { postgres: 2, redis: 2, design: 2 },
+  introspect: { postgres: 1, redis: 1, design: 2 },
   userinfo: { postgres: 2, redis: 2, design: 2 },
   refresh: { postgres: 4, redis: 4, design: 3 },
   authorize: { postgres: 4, redis: 1, design: 3 },
@@ -23,7 +23,9 @@ const LIMITS = {
 const BESIDE = /\bjobs\b|pending_graves|with gone as|select revision from apps|from deployment_keys/;
 
 for (const driver of drivers) {
-  describe(`statements of one request, on ${driver}`, () => {
+  describe(`statements of one request, on ${driver}`, function () {
+    // A machine that stalls for half a second makes a process distrust its cache for that long, and ask Postgres.
+    this.retries(3);
     const { latchkey, count, start } = counted(driver);
     let shop: TestClient;
     let configuration: oidc.Configuration;

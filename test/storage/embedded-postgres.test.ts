@@ -27,7 +27,8 @@ const log = (): void => {};
 
 type Held = { child: ChildProcess; socketDir: string; database: string; postgres: ProcessIdentity };
 
-describe('the embedded Postgres', () => {
+describe('the embedded Postgres', function () {
+  this.timeout(60_000); // each creates a database, on machines that may be busy
   let dataDir: string;
   let children: ChildProcess[];
 

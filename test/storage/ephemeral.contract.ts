@@ -67,9 +67,10 @@ export function ephemeralStoreContract(name: string, open: () => Promise<{ store
       const sums = await Promise.all(Array.from({ length: 50 }, () => store.increment('app-one', 'count', 60)));
       expect(new Set(sums).size).to.equal(50);
       expect(Math.max(...sums)).to.equal(50);
-      await store.increment('app-one', 'short-count', 0.15);
-      await sleep(80);
-      await store.increment('app-one', 'short-count', 60);
+      await store.increment('app-one', 'clock', 30);
+      await store.increment('app-one', 'clock', 600);
+      expect((await store.get('app-one', 'clock'))?.remainingSeconds).to.be.at.most(30);
+      await store.increment('app-one', 'short-count', 0.05);
       await sleep(120);
       expect(await store.increment('app-one', 'short-count', 60)).to.equal(1);
     });

@@ -78,7 +78,15 @@ const keySets = new WeakMap<readonly object[], ReturnType<typeof createLocalJWKS
 function keySetOf(deps: AdapterDeps): ReturnType<typeof createLocalJWKSet> {
   let set = keySets.get(deps.keys);
   if (!set) {
-    set = createLocalJWKSet({ keys: deps.keys.map((key) => ({ ...key.publicJwk, kid: key.keyId, alg: key.algorithm, use: 'sig', kty: String(key.publicJwk['kty']) })) });
+    set = createLocalJWKSet({
+      keys: deps.keys.map((key) => ({
+        ...key.publicJwk,
+        kid: key.keyId,
+        alg: key.algorithm,
+        use: 'sig',
+        kty: String(key.publicJwk['kty']),
+      })),
+    });
     keySets.set(deps.keys, set);
   }
   return set;

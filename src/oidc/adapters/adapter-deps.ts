@@ -27,6 +27,9 @@ export const epochSeconds = (): number => Math.floor(Date.now() / 1000);
  * The library compares with the clock of this process, the store with its own: what it gets are times on this
  * process's clock that leave exactly what is left on the store's.
  */
-export function onThisClock<Payload extends object>(payload: Payload, remainingSeconds: number): Payload & { exp: number } {
+export function onThisClock<Payload extends object>(
+  payload: Payload,
+  remainingSeconds: number,
+): Payload & { exp: number } {
   return { ...payload, exp: epochSeconds() + Math.max(1, Math.round(remainingSeconds)) };
 }

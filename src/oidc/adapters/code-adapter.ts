@@ -32,14 +32,20 @@ export function codeAdapter(deps: AdapterDeps): Adapter {
       const payload = JSON.parse(found.value) as AdapterPayload;
       const state = await codeState(scoped(deps.db, appId), appId, digest, String(payload.grantId));
       if (state.spent_for !== null && Number(state.spent_for) < INNOCENT_SECONDS) return undefined;
-      if (state.grant_payload && state.grant_remaining) rememberGrant(String(payload.grantId), state.grant_payload, state.grant_remaining);
+      if (state.grant_payload && state.grant_remaining)
+        rememberGrant(String(payload.grantId), state.grant_payload, state.grant_remaining);
       const consumed = state.spent_for === null ? {} : { consumed: epochSeconds() };
       if (state.spent_for !== null) unitOfWork().memo.set('revocation-reason', 'code_reused');
       return { ...onThisClock(payload, found.remainingSeconds), ...consumed, jti: id };
     },
     consume(id) {
       unitOfWork().add(async (tx) => {
-        const won = await spend(tx, { appId, kind: 'code', digest: digestOf(id), ttlSeconds: MEMORY_SECONDS });
+        const won = await spend(tx, {
+          appId,
+          kind: 'code',
+          digest: digestOf(id),
+          ttlSeconds: MEMORY_SECONDS,
+        });
         // Lost by a hair: nothing of the winner's is touched.
         return won ? undefined : { error: 'invalid_grant', description: 'grant request is invalid' };
       });

@@ -11,60 +11,75 @@ export function rememberGrant(grantId: string, payload: GrantPayload, remaining:
   unitOfWork().memo.set(`grant:${grantId}`, { payload, remaining });
 }
 
+type Seen = Pick<StoredGrant, 'payload' | 'remaining'>;
+
 /** Grants: what a user allowed a client. Revoking one ends every token that came from it. */
-export function grantAdapter(deps: AdapterDeps): Adapter {
-  const { appId } = deps;
-  const read = async (grantId: string): Promise<Pick<StoredGrant, 'payload' | 'remaining'> | undefined> => {
-    const found = await deps.cache.read(appId, 'grant', grantId);
+export class GrantAdapter implements Adapter {
+  readonly #deps: AdapterDeps;
+
+  constructor(deps: AdapterDeps) {
+    this.#deps = deps;
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    const memo = unitOfWork().memo;
+    const stored = (memo.get(`grant:${id}`) as Seen | undefined) ?? (await this.#read(id));
+    if (!stored) return undefined;
+    memo.set(`grant:${id}`, stored);
+    return onThisClock({ ...stored.payload, jti: id, kind: 'Grant' }, Number(stored.remaining)) as AdapterPayload;
+  }
+
+  async upsert(id: string, payload: AdapterPayload, ttlSeconds = 1): Promise<void> {
+    const { appId, cache } = this.#deps;
+    const { jti: _jti, exp: _exp, iat: _iat, ...kept } = payload as GrantPayload;
+    const clientId = String(kept['clientId']);
+    const userId = String(kept['accountId']);
+    const grant = { appId, grantId: id, userId, clientId, sessionUid: this.#sessionOf(clientId), payload: kept, ttlSeconds };
+    unitOfWork().memo.set(`grant:${id}`, { payload: kept, remaining: String(ttlSeconds) } satisfies Seen);
+    unitOfWork().add(async (tx) => {
+      const saved = await saveGrant(tx, grant);
+      if (!saved) return { error: 'login_required', description: 'the grant was revoked' };
+      const value = JSON.stringify({ payload: kept, remaining: String(ttlSeconds), revision: saved.revision });
+      tx.afterCommit(() => cache.fill(appId, { kind: 'grant', id, version: Number(saved.revision), value, ttlSeconds }));
+      return undefined;
+    });
+  }
+
+  async destroy(id: string): Promise<void> {
+    const { access, appId } = this.#deps;
+    const why = String(unitOfWork().memo.get('revocation-reason') ?? 'revoked');
+    unitOfWork().add(async (tx) => {
+      await access.revokeGrant(tx, { appId, grantId: id, why });
+    });
+  }
+
+  async consume(): Promise<void> {
+    throw new Error('grants are not consumed');
+  }
+
+  async findByUid(): Promise<undefined> {}
+
+  async findByUserCode(): Promise<undefined> {}
+
+  async revokeByGrantId(): Promise<void> {}
+
+  /** The session whose end is the grant's end, for clients that want it so. */
+  #sessionOf(clientId: string): string | undefined {
+    const client = this.#deps.snapshot.clients.get(clientId);
+    if (!client || !isRefreshBoundToSession(client)) return undefined;
+    return Provider.ctx?.oidc?.session?.uid ?? (unitOfWork().memo.get('session-of-interaction') as string | undefined);
+  }
+
+  async #read(grantId: string): Promise<Seen | undefined> {
+    const { appId, cache, db } = this.#deps;
+    const found = await cache.read(appId, 'grant', grantId);
     if (found === 'gone') return undefined;
     if (found !== undefined) return JSON.parse(found) as StoredGrant;
-    const stored = await liveGrant(scoped(deps.db, appId), appId, grantId);
+    const stored = await liveGrant(scoped(db, appId), appId, grantId);
     if (stored) {
-      await deps.cache.fill(appId, { kind: 'grant', id: grantId, version: Number(stored.revision), value: JSON.stringify(stored), ttlSeconds: Number(stored.remaining) });
+      const value = JSON.stringify(stored);
+      await cache.fill(appId, { kind: 'grant', id: grantId, version: Number(stored.revision), value, ttlSeconds: Number(stored.remaining) });
     }
     return stored;
-  };
-  return {
-    async find(id) {
-      const memo = unitOfWork().memo;
-      const seen = memo.get(`grant:${id}`) as Pick<StoredGrant, 'payload' | 'remaining'> | undefined;
-      const stored = seen ?? (await read(id));
-      if (!stored) return undefined;
-      memo.set(`grant:${id}`, stored);
-      return onThisClock({ ...stored.payload, jti: id, kind: 'Grant' }, Number(stored.remaining)) as AdapterPayload;
-    },
-    async upsert(id, payload, ttlSeconds = 1) {
-      const { jti: _jti, exp: _exp, iat: _iat, ...kept } = payload as GrantPayload;
-      const clientId = String(kept['clientId']);
-      const client = deps.snapshot.clients.get(clientId);
-      const oidc = Provider.ctx?.oidc;
-      const grant = {
-        appId,
-        grantId: id,
-        userId: String(kept['accountId']),
-        clientId,
-        sessionUid: client && isRefreshBoundToSession(client) ? (oidc?.session?.uid ?? (unitOfWork().memo.get('session-of-interaction') as string | undefined)) : undefined,
-        payload: kept,
-        ttlSeconds,
-      };
-      unitOfWork().memo.set(`grant:${id}`, { payload: kept, remaining: String(ttlSeconds) });
-      unitOfWork().add(async (tx) => {
-        const saved = await saveGrant(tx, grant);
-        if (!saved) return { error: 'login_required', description: 'the grant was revoked' };
-        const value = JSON.stringify({ payload: kept, remaining: String(ttlSeconds), revision: saved.revision });
-        tx.afterCommit(() => deps.cache.fill(appId, { kind: 'grant', id, version: Number(saved.revision), value, ttlSeconds }));
-        return undefined;
-      });
-    },
-    async destroy(id) {
-      const why = String(unitOfWork().memo.get('revocation-reason') ?? 'revoked');
-      unitOfWork().add(async (tx) => {
-        await deps.access.revokeGrant(tx, { appId, grantId: id, why });
-      });
-    },
-    consume: () => Promise.reject(new Error('grants are not consumed')),
-    findByUid: () => Promise.resolve(undefined),
-    findByUserCode: () => Promise.resolve(undefined),
-    revokeByGrantId: () => Promise.resolve(),
-  };
+  }
 }

@@ -8,7 +8,11 @@ export const interactionKey = (uid: string): string => `interaction:${digestOf(u
 
 export type StoredInteraction = {
   issuer: 'own' | 'shared';
-  payload: { prompt?: { name: string; reasons?: string[]; details?: Record<string, unknown> }; params?: Record<string, unknown>; session?: { accountId?: string; uid?: string; cookie?: string } } & Record<string, unknown>;
+  payload: {
+    prompt?: { name: string; reasons?: string[]; details?: Record<string, unknown> };
+    params?: Record<string, unknown>;
+    session?: { accountId?: string; uid?: string; cookie?: string };
+  } & Record<string, unknown>;
 };
 
 /** Interactions: authorization requests that wait for their person. They begin and go on at the same issuer. */
@@ -16,9 +20,18 @@ export function interactionAdapter(deps: AdapterDeps): Adapter {
   const { appId } = deps;
   return {
     async upsert(uid, payload, ttlSeconds = 1) {
-      const { jti: _jti, returnTo: _returnTo, exp: _exp, session, ...kept } = payload as StoredInteraction['payload'];
+      const {
+        jti: _jti,
+        returnTo: _returnTo,
+        exp: _exp,
+        session,
+        ...kept
+      } = payload as StoredInteraction['payload'];
       const { cookie: _cookie, ...sessionKept } = session ?? {};
-      const stored: StoredInteraction = { issuer: deps.issuer, payload: session ? { ...kept, session: sessionKept } : kept };
+      const stored: StoredInteraction = {
+        issuer: deps.issuer,
+        payload: session ? { ...kept, session: sessionKept } : kept,
+      };
       await deps.ephemeral.put(appId, interactionKey(uid), JSON.stringify(stored), { ttlSeconds });
     },
     async find(uid) {

@@ -2,10 +2,16 @@ import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { Provider } from 'oidc-provider';
 import { deriveKey, digestOf, macOf } from '../../kernel/secret.ts';
 import { type Queryable, scoped, type Transaction } from '../../storage/database.ts';
-import { insertRefreshToken, refreshTokenByDigest, spendRefreshToken, type StoredRefreshToken } from '../../users/grants/store.ts';
+import {
+  insertRefreshToken,
+  refreshTokenByDigest,
+  spendRefreshToken,
+  type StoredRefreshToken,
+} from '../../users/grants/store.ts';
 import { audit } from '../../events/audit.ts';
 import { type Refusal, unitOfWork } from '../unit-of-work.ts';
 import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
+import { jwtAlias } from './access-token-adapter.ts';
 import { rememberGrant } from './grant-adapter.ts';
 
 /** How this request's rotation goes: the first use, or a retry that gets the same successor again. */
@@ -14,7 +20,8 @@ export type Rotation = { predecessor: string; successor: string; kind: 'first' |
 const invalidGrant: Refusal = { error: 'invalid_grant', description: 'grant request is invalid' };
 
 /** The rotation under way in this request, if its refresh token was found and may be rotated. */
-export const rotationOf = (): Rotation | undefined => unitOfWork().memo.get('rotation') as Rotation | undefined;
+export const rotationOf = (): Rotation | undefined =>
+  unitOfWork().memo.get('rotation') as Rotation | undefined;
 
 /**
  * Refresh tokens (RFC 9700 §4.14.2), single-use for every client. The successor is derived from its predecessor,
@@ -30,6 +37,8 @@ export class RefreshTokenAdapter implements Adapter {
   }
 
   async find(value: string): Promise<AdapterPayload | undefined> {
+    // Introspection and revocation ask every model; a JWT is none of ours.
+    if (value.startsWith(jwtAlias)) return undefined;
     const stored = await this.#read(scoped(this.#deps.db, this.#deps.appId), value);
     if (!stored) return undefined;
     const payload = stored.payload as AdapterPayload;
@@ -38,7 +47,11 @@ export class RefreshTokenAdapter implements Adapter {
     const memo = unitOfWork().memo;
     const successors = this.#successorsOf(value);
     if (!stored.consumed) {
-      memo.set('rotation', { predecessor: value, successor: successors[0]!, kind: 'first' } satisfies Rotation);
+      memo.set('rotation', {
+        predecessor: value,
+        successor: successors[0]!,
+        kind: 'first',
+      } satisfies Rotation);
       return token;
     }
     // Elsewhere (introspection, revocation) a spent token is just spent.
@@ -57,7 +70,14 @@ export class RefreshTokenAdapter implements Adapter {
     const { appId } = this.#deps;
     unitOfWork().add(async (tx) => {
       if (rotation.kind === 'retry') return undefined;
-      if (await spendRefreshToken(tx, { appId, digest: digestOf(value), successor: digestOf(rotation.successor) })) return undefined;
+      if (
+        await spendRefreshToken(tx, {
+          appId,
+          digest: digestOf(value),
+          successor: digestOf(rotation.successor),
+        })
+      )
+        return undefined;
       // Another request was faster. Within the grace that is the same person's second tab.
       const stored = await this.#read(tx, value);
       if (stored && sameSuccessor(stored, [rotation.successor])) {
@@ -106,12 +126,19 @@ export class RefreshTokenAdapter implements Adapter {
   async revokeByGrantId(): Promise<void> {}
 
   #successorsOf(value: string): string[] {
-    return this.#deps.rootKeys.map((root) => macOf(deriveKey(root, `refresh-successor:${this.#deps.appId}`), value));
+    return this.#deps.rootKeys.map((root) =>
+      macOf(deriveKey(root, `refresh-successor:${this.#deps.appId}`), value),
+    );
   }
 
   #read(q: Queryable, value: string): Promise<StoredRefreshToken | undefined> {
     const { appId, issuer, snapshot } = this.#deps;
-    return refreshTokenByDigest(q, { appId, digest: digestOf(value), issuer, graceSeconds: snapshot.app.settings.refresh_grace });
+    return refreshTokenByDigest(q, {
+      appId,
+      digest: digestOf(value),
+      issuer,
+      graceSeconds: snapshot.app.settings.refresh_grace,
+    });
   }
 }
 

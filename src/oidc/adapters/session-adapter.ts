@@ -5,7 +5,14 @@ import { seconds } from '../../kernel/duration.ts';
 import { newId } from '../../kernel/id.ts';
 import { digestOf } from '../../kernel/secret.ts';
 import { scoped } from '../../storage/database.ts';
-import { insertSession, liveSessionByDigest, liveSessionByUid, type SessionPayload, type StoredSession, updateSession } from '../../users/sessions/store.ts';
+import {
+  insertSession,
+  liveSessionByDigest,
+  liveSessionByUid,
+  type SessionPayload,
+  type StoredSession,
+  updateSession,
+} from '../../users/sessions/store.ts';
 import { stateOf } from '../../http/request-state.ts';
 import { type Refusal, unitOfWork } from '../unit-of-work.ts';
 import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
@@ -34,18 +41,25 @@ export class SessionAdapter implements Adapter {
     const digest = digestOf(id);
     const seen = unitOfWork().memo.get(`session:${digest}`) as Known | undefined;
     if (seen) return present(seen, id);
-    const stored = await this.#read('session', digest, () => liveSessionByDigest(scoped(db, appId), appId, digest));
+    const stored = await this.#read('session', digest, () =>
+      liveSessionByDigest(scoped(db, appId), appId, digest),
+    );
     if (stored === 'gone') return undefined;
     if (stored) return present(remember(stored), id);
     const anonymous = await ephemeral.get(appId, anonymousKey(digest));
-    return anonymous && (onThisClock({ ...JSON.parse(anonymous.value), jti: id }, anonymous.remainingSeconds) as AdapterPayload);
+    return (
+      anonymous &&
+      (onThisClock({ ...JSON.parse(anonymous.value), jti: id }, anonymous.remainingSeconds) as AdapterPayload)
+    );
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
     const { appId, db } = this.#deps;
     const seen = unitOfWork().memo.get(`session-uid:${uid}`) as Known | undefined;
     if (seen) return present(seen, undefined);
-    const stored = await this.#read('session_uid', uid, () => liveSessionByUid(scoped(db, appId), appId, uid));
+    const stored = await this.#read('session_uid', uid, () =>
+      liveSessionByUid(scoped(db, appId), appId, uid),
+    );
     return stored === 'gone' || !stored ? undefined : present(remember(stored), undefined);
   }
 
@@ -54,7 +68,9 @@ export class SessionAdapter implements Adapter {
     const digest = digestOf(id);
     const { jti: _jti, exp: _exp, iat: _iat, ...kept } = payload as SessionPayload & { uid: string };
     if (!kept.accountId) {
-      await ephemeral.put(appId, anonymousKey(digest), JSON.stringify(kept), { ttlSeconds: ANONYMOUS_SECONDS });
+      await ephemeral.put(appId, anonymousKey(digest), JSON.stringify(kept), {
+        ttlSeconds: ANONYMOUS_SECONDS,
+      });
       return;
     }
     const known = unitOfWork().memo.get(`session-uid:${kept.uid}`) as Known | undefined;
@@ -88,7 +104,11 @@ export class SessionAdapter implements Adapter {
 
   async revokeByGrantId(): Promise<void> {}
 
-  async #read(kind: 'session' | 'session_uid', id: string, fromDatabase: () => Promise<StoredSession | undefined>): Promise<StoredSession | 'gone' | undefined> {
+  async #read(
+    kind: 'session' | 'session_uid',
+    id: string,
+    fromDatabase: () => Promise<StoredSession | undefined>,
+  ): Promise<StoredSession | 'gone' | undefined> {
     const found = await this.#deps.cache.read(this.#deps.appId, kind, id);
     if (found === 'gone') return found;
     if (found !== undefined) return aged(JSON.parse(found) as Filled);
@@ -122,16 +142,27 @@ function remember(stored: StoredSession): Known {
 function present(known: Known, id: string | undefined): AdapterPayload {
   // A copy: the library writes into what it gets, and what was read has to stay comparable.
   const { jti: _never, ...payload } = structuredClone(known.payload);
-  return onThisClock({ ...payload, uid: known.uid, kind: 'Session', ...(id === undefined ? {} : { jti: id }) }, Number(known.remaining)) as AdapterPayload;
+  return onThisClock(
+    { ...payload, uid: known.uid, kind: 'Session', ...(id === undefined ? {} : { jti: id }) },
+    Number(known.remaining),
+  ) as AdapterPayload;
 }
 
 /** What the cache held, as much older as it has been there. */
 function aged({ stored, filledAt }: Filled): StoredSession {
   const age = Math.max(0, (Date.now() - filledAt) / 1000);
-  return { ...stored, remaining: String(Number(stored.remaining) - age), idle_for: String(Number(stored.idle_for) + age) };
+  return {
+    ...stored,
+    remaining: String(Number(stored.remaining) - age),
+    idle_for: String(Number(stored.idle_for) + age),
+  };
 }
 
-type Next = { digest: string; payload: SessionPayload & { uid: string }; fill: (stored: StoredSession) => Promise<void> };
+type Next = {
+  digest: string;
+  payload: SessionPayload & { uid: string };
+  fill: (stored: StoredSession) => Promise<void>;
+};
 
 function begin(deps: AdapterDeps, next: Next): void {
   const { session_idle_ttl: idleSeconds, session_absolute_ttl: absoluteSeconds } = deps.snapshot.app.settings;
@@ -170,7 +201,9 @@ function change(deps: AdapterDeps, known: Known, next: Next): void {
   known.ending = false;
   const { authorizations: _a, ...before } = known.payload;
   const { authorizations: _b, ...after } = next.payload;
-  const same = isDeepStrictEqual(strip(before), strip(after)) && isDeepStrictEqual(known.payload.authorizations ?? {}, next.payload.authorizations ?? {});
+  const same =
+    isDeepStrictEqual(strip(before), strip(after)) &&
+    isDeepStrictEqual(known.payload.authorizations ?? {}, next.payload.authorizations ?? {});
   if (!renewed && same && Number(known.idle_for) < TOUCH_SECONDS) return;
   const write = {
     appId: deps.appId,
@@ -179,19 +212,28 @@ function change(deps: AdapterDeps, known: Known, next: Next): void {
     toDigest: next.digest,
     version: known.version,
     payload: next.payload,
-    removedClients: Object.keys(known.readPayload.authorizations ?? {}).filter((clientId) => !next.payload.authorizations?.[clientId]),
+    removedClients: Object.keys(known.readPayload.authorizations ?? {}).filter(
+      (clientId) => !next.payload.authorizations?.[clientId],
+    ),
     idleSeconds: deps.snapshot.app.settings.session_idle_ttl,
   };
   unitOfWork().add(async (tx) => {
     const stored = await updateSession(tx, write);
     if (!stored) return loginRequired;
     tx.afterCommit(() => next.fill(stored));
-    if (renewed) tx.afterCommit(() => deps.cache.bury(deps.appId, [{ kind: 'session', id: write.fromDigest }]));
+    if (renewed)
+      tx.afterCommit(() => deps.cache.bury(deps.appId, [{ kind: 'session', id: write.fromDigest }]));
     return undefined;
   });
-  Object.assign(known, { digest: next.digest, payload: structuredClone(next.payload), version: String(Number(known.version) + Number(renewed)), idle_for: '0' });
+  Object.assign(known, {
+    digest: next.digest,
+    payload: structuredClone(next.payload),
+    version: String(Number(known.version) + Number(renewed)),
+    idle_for: '0',
+  });
   unitOfWork().memo.set(`session:${next.digest}`, known);
 }
 
 /** As it comes back from JSON, so that what was read compares equal to what would be written. */
-const strip = (payload: object): unknown => JSON.parse(JSON.stringify({ ...payload, exp: undefined, iat: undefined, jti: undefined }));
+const strip = (payload: object): unknown =>
+  JSON.parse(JSON.stringify({ ...payload, exp: undefined, iat: undefined, jti: undefined }));

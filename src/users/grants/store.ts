@@ -183,3 +183,11 @@ export async function spendRefreshToken(
   );
   return rows.length === 1;
 }
+
+/** Longer ago than any fill of the cache lives there is nothing left to bury. */
+export function grantsRevokedLately(q: Queryable, appId: string, userId: string): Promise<RevokedGrant[]> {
+  return q.query<RevokedGrant>(
+    sql`select grant_id, client_id, user_id from grants
+        where app_id = ${appId} and user_id = ${userId} and revoked_at > now() - interval '10 minutes'`,
+  );
+}

@@ -172,3 +172,11 @@ export function listLiveSessions(
         order by session_id desc limit ${at.limit}`,
   );
 }
+
+/** Longer ago than any fill of the cache lives there is nothing left to bury. */
+export function sessionsEndedLately(q: Queryable, appId: string, userId: string): Promise<EndedSession[]> {
+  return q.query<EndedSession>(
+    sql`select uid, session_id, digest, user_id from sessions
+        where app_id = ${appId} and user_id = ${userId} and ended_at > now() - interval '10 minutes'`,
+  );
+}

@@ -57,6 +57,8 @@ async function showSent(step: Step): Promise<void> {
 async function open(request: LinkRequest): Promise<void> {
   requirePasswords(request);
   const { proof } = await openLink(request, KIND);
+  // Where it began, the form ends at the app, and the page's policy has to allow that.
+  await livingStep(request);
   showNewPassword(request, proof.email);
 }
 
@@ -64,9 +66,9 @@ async function save(request: LinkRequest): Promise<void> {
   requirePasswords(request);
   const { ctx, form } = request;
   const { proof } = await openLink(request, KIND);
+  const step = await livingStep(request);
   const fault = faultInWords(request, form.new_password, proof.email);
   if (fault) return showNewPassword(request, proof.email, fault);
-  const step = await livingStep(request);
   if (step) return resetAndSignIn(step, proof, form.new_password ?? '');
   await resetPassword(request, proof, form.new_password ?? '');
   show(request, 'recovery/done', { start_url: ctx.state.startUrl ?? null });

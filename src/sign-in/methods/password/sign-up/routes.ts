@@ -51,14 +51,14 @@ async function begin(step: Step): Promise<void> {
   const { form, ctx } = step;
   const email = normalizeEmail(form.email);
   const typed = (form.email ?? '').slice(0, 254);
-  if (email === undefined) return showForm(step, typed, sentence(ctx, 'problem.email'));
+  if (email === undefined) return showForm(step, typed, { field: 'email', problem: sentence(ctx, 'problem.email') });
   const fault = faultInWords(step, form.password, email);
-  if (fault) return showForm(step, typed, fault);
+  if (fault) return showForm(step, typed, { field: 'password', problem: fault });
   await beginSignUp(step, email, form.password ?? '');
   goTo(ctx, `${interactionPath(step)}/sign-up/sent`);
 }
 
-function showForm(step: Step, email: string, problem?: string): void {
+function showForm(step: Step, email: string, fault?: { field: 'email' | 'password'; problem: string }): void {
   requireOpen(step);
   const at = interactionPath(step);
   const model = {
@@ -66,9 +66,10 @@ function showForm(step: Step, email: string, problem?: string): void {
     email,
     min_length: step.snapshot.app.settings.password_min_length,
     sign_in_url: at,
-    problem: problem ?? null,
+    problem: fault?.problem ?? null,
+    problem_field: fault?.field,
   };
-  show(step, 'sign-up/sign-up', model, problem ? 400 : 200);
+  show(step, 'sign-up/sign-up', model, fault ? 400 : 200);
 }
 
 async function showSent(step: Step, problem?: string): Promise<void> {
