@@ -4,7 +4,7 @@ import ejs, { type TemplateFunction } from 'ejs';
 import { accentCss, accentFrom } from './accent.ts';
 import type { Assets } from './assets.ts';
 import { composeMail, type MailModel } from './mails.ts';
-import { asLocale, directionOf, messageParts, t, type MessageValues } from './messages.ts';
+import { asLocale, directionOf, messageParts, t, timeIn, type MessageValues } from './messages.ts';
 
 export type PageApp = { app_id: string; name: string; accent?: string | null };
 export type PageOptions = { locale: string; nonce: string; app?: PageApp | undefined };

@@ -4,8 +4,8 @@ import { digestOf, sameSecret } from '../kernel/secret.ts';
 import { Problem } from '../kernel/problem.ts';
 import { type ConfigurationDeps, providerConfiguration } from './configuration.ts';
 import { widenSetCookies } from './cookies.ts';
-import { protocolRoutes } from './issuers.ts';
 import { refuse } from './refusal.ts';
+import { completeSignOut } from './sign-out.ts';
 import { stateOf } from '../http/request-state.ts';
 import { inUnitOfWork, UnitOfWork } from './unit-of-work.ts';
 
@@ -57,7 +57,7 @@ export function createProvider(deps: ProviderDeps): Provider {
     } catch (error) {
       answerFailure(deps, ctx, error);
     } finally {
-      finish(ctx, deps.appId);
+      finish(ctx, deps);
     }
   });
   return provider;
@@ -86,12 +86,11 @@ function answerFailure(deps: ProviderDeps, ctx: KoaContextWithOIDC, error: unkno
     : { error: 'server_error', error_description: 'something went wrong on our side' };
 }
 
-function finish(ctx: KoaContextWithOIDC, appId: string): void {
+function finish(ctx: KoaContextWithOIDC, deps: ProviderDeps): void {
+  completeSignOut(ctx, deps);
   allowFormPost(ctx);
-  nameAppInConfirmForm(ctx, appId);
-  addressPageAfterSignOut(ctx, appId);
   const cookies = ctx.response.get('set-cookie') as unknown as string | string[] | undefined;
-  if (cookies?.length) ctx.set('set-cookie', widenSetCookies(([] as string[]).concat(cookies), appId));
+  if (cookies?.length) ctx.set('set-cookie', widenSetCookies(([] as string[]).concat(cookies), deps.appId));
   // The library reflects any origin until it knows the client, and keeps that on errors (checklist #30).
   const route = ctx.oidc?.route;
   if (route !== undefined && OPEN_TO_EVERY_ORIGIN.has(route)) return;
@@ -103,7 +102,7 @@ function finish(ctx: KoaContextWithOIDC, appId: string): void {
   }
 }
 
-/** Forms that end at the app: the page of `response_mode=form_post`, and both forms of sign-out (Chromium applies form-action to redirects too). */
+/** Forms that end at the app: the page of `response_mode=form_post`, and the one of sign-out (Chromium applies form-action to redirects too). */
 function allowFormPost(ctx: KoaContextWithOIDC): void {
   const target = formTarget(ctx);
   if (!ctx.response.is('html') || target === undefined) return;
@@ -120,26 +119,4 @@ function formTarget(ctx: KoaContextWithOIDC): string | undefined {
   const isSigningOut = ctx.oidc?.route === 'end_session' && ctx.status === 200;
   const target = isSigningOut ? returnTo : ctx.oidc?.redirectUriCheckPerformed ? redirectUri : undefined;
   return typeof target === 'string' ? target : undefined;
-}
-
-/** The library's self-submitting sign-out form says which app it means, as our own page does (design §2.2). */
-function nameAppInConfirmForm(ctx: KoaContextWithOIDC, appId: string): void {
-  if (typeof ctx.body === 'string' && /<form method="post" action="[^"]*\/logout\/confirm">/.test(ctx.body)) {
-    ctx.body = ctx.body.replace(
-      '<noscript>',
-      `<input type="hidden" name="app_id" value="${appId}"/><noscript>`,
-    );
-  }
-}
-
-/**
- * The page after sign-out says which app it means, so that the shared issuer finds it, and whoever chose to stay is
- * not told that they are signed out: the library sends both there, and names the client for neither.
- */
-function addressPageAfterSignOut(ctx: KoaContextWithOIDC, appId: string): void {
-  if (ctx.oidc?.route !== 'end_session_confirm') return;
-  const location = ctx.response.get('location');
-  if (!location.endsWith(`${protocolRoutes.end_session}/success`)) return;
-  const stayed = ctx.oidc.params?.['logout'] ? '' : '&stayed=yes';
-  ctx.set('location', `${location}?client_id=${appId}${stayed}`);
 }

@@ -118,19 +118,28 @@ async function ensureRole(
   password: string | undefined,
   login: boolean,
 ): Promise<void> {
-  const { rows } = await client.query<{ usable: boolean }>(
-    'select not (rolsuper or rolbypassrls or rolcreaterole) as usable from pg_roles where rolname = $1',
+  const { rows } = await client.query<{ usable: boolean; can_login: boolean }>(
+    'select not (rolsuper or rolbypassrls or rolcreaterole) as usable, rolcanlogin as can_login from pg_roles where rolname = $1',
     [name],
   );
+  const found = rows[0];
   const role = pg.escapeIdentifier(name);
   const credentials = `${login ? ' login' : ''}${password ? ` password ${pg.escapeLiteral(password)}` : ''}`;
-  if (rows.length === 0) {
-    await client.query(`create role ${role} nosuperuser nobypassrls nocreatedb nocreaterole${credentials}`);
-  } else if (!rows[0]!.usable) {
+  if (found && !found.usable) {
     throw new Error(`the role ${name} can bypass row-level security; give the server a role of its own`);
-  } else if (credentials) {
-    await client.query(`alter role ${role}${credentials}`);
   }
+  if (!(await mayChangeRoles(client))) {
+    // Where roles are made by somebody else (a managed database), they have made its password too.
+    if (found && (found.can_login || !login)) return;
+    throw new Error(`the role ${name} ${found ? 'can not log in' : 'is missing'}, and the owner may not create roles: make it, or give the owner CREATEROLE`);
+  }
+  if (!found) await client.query(`create role ${role} nosuperuser nobypassrls nocreatedb nocreaterole${credentials}`);
+  else if (credentials) await client.query(`alter role ${role}${credentials}`);
+}
+
+async function mayChangeRoles(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ may: boolean }>('select rolsuper or rolcreaterole as may from pg_roles where rolname = current_user');
+  return rows[0]!.may;
 }
 
 /** Refuses to serve as a role that could see past row-level security or own what it guards. */

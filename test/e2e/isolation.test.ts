@@ -11,7 +11,8 @@ const EMAIL = 'ada@example.com';
 const kinds: readonly IssuerKind[] = ['own', 'shared'];
 
 for (const driver of drivers) {
-  describe(`two apps in one browser, on ${driver}`, () => {
+  describe(`two apps in one browser, on ${driver}`, function () {
+    this.timeout(60_000);
     let latchkey: TestLatchkey;
     let browser: Browser;
     let wolf: RelyingParty;

@@ -7,7 +7,8 @@ import { RelyingParty } from './relying-party.ts';
 import { scan } from './scanner.ts';
 
 for (const driver of drivers) {
-  describe(`links in mails that something else opens first, on ${driver}`, () => {
+  describe(`links in mails that something else opens first, on ${driver}`, function () {
+    this.timeout(60_000);
     let latchkey: TestLatchkey;
     let browser: Browser;
     let party: RelyingParty;

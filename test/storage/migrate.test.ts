@@ -1,0 +1,106 @@
+import { mkdtempSync, readdirSync, copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import pg from 'pg';
+import { assertServerRole, migrate } from '../../src/storage/migrate.ts';
+import { type PrivatePostgres, startPrivatePostgres } from '../support/servers.ts';
+import { migrationsDir } from '../support/stores.ts';
+
+describe('migrating', () => {
+  let postgres: PrivatePostgres;
+  let admin: pg.Client;
+  let databases = 0;
+
+  before(async () => {
+    postgres = await startPrivatePostgres();
+    admin = new pg.Client({ host: postgres.host, user: 'postgres', database: 'postgres' });
+    await admin.connect();
+  });
+  after(async () => {
+    await admin.end();
+    await postgres.end();
+  });
+
+  const emptyDatabase = async (owner: string): Promise<pg.ClientConfig> => {
+    databases += 1;
+    const database = `m${databases}`;
+    await admin.query(`create database ${database} owner ${owner}`);
+    return { host: postgres.host, database, user: owner };
+  };
+  const run = (connection: pg.ClientConfig, dir = migrationsDir, names = ['latchkey_server', 'latchkey_operator']): Promise<string[]> =>
+    migrate({ connection, migrationsDir: dir, server: { user: names[0]!, password: 'one' }, operator: { user: names[1]!, password: 'two' }, log: () => {} });
+  const failureOf = async (work: Promise<unknown>): Promise<string> => {
+    const error = await work.then(() => undefined, (thrown: unknown) => thrown);
+    return [error, (error as { cause?: unknown } | undefined)?.cause].map(String).join(' because ');
+  };
+
+  it('makes the roles when the owner may, applies every file once, and does nothing the second time', async () => {
+    await admin.query('create role owner_one login createrole');
+    const connection = await emptyDatabase('owner_one');
+    expect(await run(connection)).to.deep.equal(readdirSync(migrationsDir).sort());
+    expect(await run(connection)).to.deep.equal([]);
+    await assertServerRole({ ...connection, user: 'latchkey_server' });
+  });
+
+  it('uses roles that somebody else made when the owner may not make any', async () => {
+    await admin.query('create role owner_two login');
+    const connection = await emptyDatabase('owner_two');
+    expect(await run(connection)).to.not.deep.equal([]);
+  });
+
+  it('says which role is missing when the owner may not make it', async () => {
+    await admin.query('create role owner_three login');
+    const connection = await emptyDatabase('owner_three');
+    expect(await failureOf(run(connection, migrationsDir, ['someone_else', 'latchkey_operator']))).to.match(/someone_else is missing/);
+  });
+
+  it('lets a login with another name inherit the rights without becoming the role', async () => {
+    const connection = await emptyDatabase('owner_one');
+    await run(connection, migrationsDir, ['shop_server', 'shop_operator']);
+    await assertServerRole({ ...connection, user: 'shop_server' });
+    const client = new pg.Client({ ...connection, user: 'shop_server' });
+    await client.connect();
+    expect((await client.query('select * from spent')).rows).to.deep.equal([]);
+    expect(await failureOf(client.query('set role latchkey_operator'))).to.match(/permission denied/);
+    expect(await failureOf(client.query('select * from client_routes'))).to.match(/permission denied/);
+    await client.end();
+  });
+
+  it('lets several processes start at once', async () => {
+    const connection = await emptyDatabase('owner_one');
+    const applied = await Promise.all([run(connection), run(connection), run(connection)]);
+    expect(applied.filter((names) => names.length > 0)).to.have.length(1);
+  });
+
+  it('stops before a database that is newer, and before a migration that was changed afterwards', async () => {
+    const connection = await emptyDatabase('owner_one');
+    const dir = mkdtempSync(join(tmpdir(), 'latchkey-migrations-'));
+    for (const name of readdirSync(migrationsDir)) copyFileSync(join(migrationsDir, name), join(dir, name));
+    writeFileSync(join(dir, '9999_next.sql'), 'select 1;');
+    await run(connection, dir);
+    expect(await failureOf(run(connection))).to.match(/newer than this program: it has 9999_next.sql/);
+    writeFileSync(join(dir, '9999_next.sql'), 'select 2;');
+    expect(await failureOf(run(connection, dir))).to.match(/was changed after it had been applied/);
+    rmSync(dir, { recursive: true });
+  });
+
+  it('leaves nothing of a migration that fails', async () => {
+    const connection = await emptyDatabase('owner_one');
+    const dir = mkdtempSync(join(tmpdir(), 'latchkey-migrations-'));
+    writeFileSync(join(dir, '0001_half.sql'), 'create table half (a int); select 1 / 0;');
+    expect(await failureOf(run(connection, dir))).to.match(/0001_half.sql failed and was rolled back/);
+    const client = new pg.Client({ ...connection });
+    await client.connect();
+    expect((await client.query("select to_regclass('half') as half")).rows[0].half).to.equal(null);
+    await client.end();
+    rmSync(dir, { recursive: true });
+  });
+
+  it('refuses to serve as a role that owns tables or bypasses row-level security', async () => {
+    const connection = await emptyDatabase('owner_one');
+    await run(connection);
+    expect(await failureOf(assertServerRole(connection))).to.match(/owns tables/);
+    expect(await failureOf(assertServerRole({ ...connection, user: 'postgres' }))).to.match(/bypass row-level security/);
+  });
+});
