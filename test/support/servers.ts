@@ -108,6 +108,7 @@ export async function startPrivateRedis(): Promise<PrivateRedis> {
     await answering(port, child);
   };
   const stop = async (): Promise<void> => {
+    child?.ref(); // nothing else may keep this process alive until Redis has ended
     const ended = child && new Promise((resolve) => child?.once('exit', resolve));
     if (child?.exitCode === null && child.signalCode === null && child.kill('SIGTERM')) await ended;
     child = undefined;
