@@ -20,7 +20,12 @@ const SCREENSHOTS = new URL('../../screenshots/live', import.meta.url).pathname;
 type Found = { id: string; nodes: { target: string[]; failureSummary: string }[] };
 
 /** Looks at the page as it stands in each look, keeps a picture of each, and tells every fault found. */
-export async function faultsOf(page: Page, name: string, looks: readonly Look[], options: { axe: boolean }): Promise<string[]> {
+export async function faultsOf(
+  page: Page,
+  name: string,
+  looks: readonly Look[],
+  options: { axe: boolean },
+): Promise<string[]> {
   const faults: string[] = [];
   for (const { device, scheme } of looks) {
     const where = `${name} (${device}, ${scheme})`;
@@ -44,7 +49,9 @@ async function settled(page: Page): Promise<void> {
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   const found = (await page.evaluate('axe.run().then(({ violations }) => violations)')) as Found[];
-  return found.flatMap(({ id, nodes }) => nodes.map((node) => `${id} at ${node.target.join(' ')}: ${node.failureSummary}`));
+  return found.flatMap(({ id, nodes }) =>
+    nodes.map((node) => `${id} at ${node.target.join(' ')}: ${node.failureSummary}`),
+  );
 }
 
 /** Bytes of the page and of all that it loads, uncompressed; and whatever it asks of another origin. */
@@ -52,7 +59,12 @@ export async function weigh(page: Page, origin: string): Promise<{ bytes: number
   const urls = (await page.evaluate(
     "[...document.querySelectorAll('link[href], script[src], img[src]')].map((one) => one.href || one.src)",
   )) as string[];
-  const sizes = await Promise.all(urls.map(async (url) => (await (await fetch(url)).arrayBuffer()).byteLength));
+  const sizes = await Promise.all(
+    urls.map(async (url) => (await (await fetch(url)).arrayBuffer()).byteLength),
+  );
   const html = Buffer.byteLength(await page.content());
-  return { bytes: sizes.reduce((sum, size) => sum + size, html), foreign: urls.filter((url) => new URL(url).origin !== origin) };
+  return {
+    bytes: sizes.reduce((sum, size) => sum + size, html),
+    foreign: urls.filter((url) => new URL(url).origin !== origin),
+  };
 }

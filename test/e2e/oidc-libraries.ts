@@ -3,7 +3,12 @@ import * as oidc from 'openid-client';
 
 export type LibraryName = 'openid-client' | 'oauth4webapi';
 
-export type Tokens = { idToken: string; accessToken: string; refreshToken: string; claims: Record<string, unknown> };
+export type Tokens = {
+  idToken: string;
+  accessToken: string;
+  refreshToken: string;
+  claims: Record<string, unknown>;
+};
 
 /** What an app remembers between sending somebody away and their return. */
 export type Departure = { url: URL; state: string; nonce: string; verifier: string };
@@ -53,7 +58,12 @@ async function withOpenidClient({ issuer, clientId, secret, redirectUri }: Regis
       return { url, ...proofs };
     },
     async arrive(callback, { state, nonce, verifier }) {
-      const checks = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: true };
+      const checks = {
+        expectedState: state,
+        expectedNonce: nonce,
+        pkceCodeVerifier: verifier,
+        idTokenExpected: true,
+      };
       return tokensOf(await oidc.authorizationCodeGrant(server, callback, checks));
     },
     refresh: async (tokens) => tokensOf(await oidc.refreshTokenGrant(server, tokens.refreshToken), tokens),
@@ -94,7 +104,15 @@ async function withOauth4webapi({ issuer, clientId, secret, redirectUri }: Regis
     },
     async arrive(callback, { state, nonce, verifier }) {
       const answer = oauth.validateAuthResponse(server, client, callback, state);
-      const response = await oauth.authorizationCodeGrantRequest(server, client, auth, answer, redirectUri, verifier, http);
+      const response = await oauth.authorizationCodeGrantRequest(
+        server,
+        client,
+        auth,
+        answer,
+        redirectUri,
+        verifier,
+        http,
+      );
       const checks = { expectedNonce: nonce, requireIdToken: true };
       const tokens = await oauth.processAuthorizationCodeResponse(server, client, response, checks);
       await oauth.validateApplicationLevelSignature(server, response, http);
@@ -110,7 +128,10 @@ async function withOauth4webapi({ issuer, clientId, secret, redirectUri }: Regis
     },
     signOutUrl(tokens, returnTo) {
       const url = new URL(server.end_session_endpoint!);
-      url.search = new URLSearchParams({ id_token_hint: tokens.idToken, post_logout_redirect_uri: returnTo }).toString();
+      url.search = new URLSearchParams({
+        id_token_hint: tokens.idToken,
+        post_logout_redirect_uri: returnTo,
+      }).toString();
       return url;
     },
   };

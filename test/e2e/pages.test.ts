@@ -3,14 +3,31 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { launchBrowser, newContext } from '../support/browser.ts';
 import { faultsOf, type Look, LOOKS, weigh } from './look.ts';
-import { askForLink, goToSignIn, makeUser, newestLink, PASSWORD, press, signedInAt, signInByPassword, typePassword } from './person.ts';
+import {
+  askForLink,
+  goToSignIn,
+  makeUser,
+  newestLink,
+  PASSWORD,
+  press,
+  signedInAt,
+  signInByPassword,
+  typePassword,
+} from './person.ts';
 import { RelyingParty } from './relying-party.ts';
 
 const MAX_BYTES = 60_000;
 /** For people who build, not for people who sign in; it grows with every operation. */
 const MAY_BE_HEAVY = new Set(['api-docs']);
 
-type Tour = { latchkey: TestLatchkey; shop: RelyingParty; strict: RelyingParty; see(page: Page, name: string): Promise<void>; visitor(): Promise<Page>; mark: string };
+type Tour = {
+  latchkey: TestLatchkey;
+  shop: RelyingParty;
+  strict: RelyingParty;
+  see(page: Page, name: string): Promise<void>;
+  visitor(): Promise<Page>;
+  mark: string;
+};
 
 for (const javaScript of [true, false]) {
   describe(`every page, in a browser ${javaScript ? 'with' : 'without'} JavaScript`, function () {
@@ -25,8 +42,16 @@ for (const javaScript of [true, false]) {
     before(async () => {
       const [latchkey, launched] = await Promise.all([startTestLatchkey(), launchBrowser()]);
       browser = launched;
-      const shop = await RelyingParty.start(latchkey, 'shop', { name: 'Corner Shop', settings: { accent_color: '#0e6b56' } });
-      const settings = { consent: 'always', accent_color: '#7a3fc4', privacy_url: 'https://example.com/privacy', terms_url: 'https://example.com/terms' };
+      const shop = await RelyingParty.start(latchkey, 'shop', {
+        name: 'Corner Shop',
+        settings: { accent_color: '#0e6b56' },
+      });
+      const settings = {
+        consent: 'always',
+        accent_color: '#7a3fc4',
+        privacy_url: 'https://example.com/privacy',
+        terms_url: 'https://example.com/terms',
+      };
       const strict = await RelyingParty.start(latchkey, 'ledger', { name: 'Ledger & Sons', settings });
       tour = { latchkey, shop, strict, see, visitor, mark: javaScript ? 'js' : 'plain' };
     });
@@ -46,7 +71,8 @@ for (const javaScript of [true, false]) {
       page.on('pageerror', (error) => faults.push(`${page.url()}: ${error.message}`));
       page.on('console', (message) => {
         // A page with status 400 is one that says what was wrong.
-        if (message.type() === 'error' && !message.text().includes('the server responded with a status of 4')) faults.push(`${page.url()}: ${message.text()}`);
+        if (message.type() === 'error' && !message.text().includes('the server responded with a status of 4'))
+          faults.push(`${page.url()}: ${message.text()}`);
       });
       return page;
     }
@@ -58,13 +84,17 @@ for (const javaScript of [true, false]) {
       faults.push(...foreign.map((url) => `${name} loads ${url}`));
     }
 
-    it('holds when signing in: first try, wrong password, expired, a request that is refused', () => signingIn(tour));
-    it('holds when signing up: form, mail sent, another browser, confirmation, too late', () => signingUp(tour));
+    it('holds when signing in: first try, wrong password, expired, a request that is refused', () =>
+      signingIn(tour));
+    it('holds when signing up: form, mail sent, another browser, confirmation, too late', () =>
+      signingUp(tour));
     it('holds when a password is forgotten: request, mail sent, new password, done', () => recovering(tour));
-    it('holds when a link is mailed: sent, wrong code, another browser, refused, confirmation, dead', () => mailedLink(tour));
+    it('holds when a link is mailed: sent, wrong code, another browser, refused, confirmation, dead', () =>
+      mailedLink(tour));
     it('holds where consent is asked for, and when an invitation is accepted', () => consenting(tour));
     it('holds when signing out: question, stayed, signed out, the list of apps', () => signingOut(tour));
-    it('holds at the front door: landing, nothing there, unknown app, API documentation', () => frontDoor(tour));
+    it('holds at the front door: landing, nothing there, unknown app, API documentation', () =>
+      frontDoor(tour));
     it('holds for people who build: inbox and playground', () => developing(tour));
   });
 }
@@ -79,7 +109,9 @@ async function signingIn({ latchkey, shop, see, visitor, mark }: Tour): Promise<
   const stranger = await visitor();
   await stranger.goto(page.url().replace(/\/password$/, ''));
   await see(stranger, 'expired');
-  await stranger.goto(`${latchkey.baseUrl}/authorize?client_id=shop&response_type=code&redirect_uri=https://evil.example/`);
+  await stranger.goto(
+    `${latchkey.baseUrl}/authorize?client_id=shop&response_type=code&redirect_uri=https://evil.example/`,
+  );
   await see(stranger, 'problem');
 }
 
@@ -202,7 +234,12 @@ async function signingOut({ latchkey, shop, strict, see, visitor, mark }: Tour):
 
 async function frontDoor({ latchkey, see, visitor }: Tour): Promise<void> {
   const page = await visitor();
-  const pages = { landing: '/', 'not-found': '/nothing/here', 'unknown-app': '/auth/nobody/authorize?client_id=nobody', 'api-docs': '/api/docs' };
+  const pages = {
+    landing: '/',
+    'not-found': '/nothing/here',
+    'unknown-app': '/auth/nobody/authorize?client_id=nobody',
+    'api-docs': '/api/docs',
+  };
   for (const [name, path] of Object.entries(pages)) {
     await page.goto(latchkey.baseUrl + path);
     await see(page, name);

@@ -7,18 +7,31 @@ export const PASSWORD = 'seven quiet lanterns ashore';
 
 /** Where a person's page is, for messages of failed expectations. */
 async function whatIsShown(page: Page): Promise<string> {
-  return `${page.url()}: ${(await page.locator('body').innerText().catch(() => '?')).slice(0, 600)}`;
+  return `${page.url()}: ${(
+    await page
+      .locator('body')
+      .innerText()
+      .catch(() => '?')
+  ).slice(0, 600)}`;
 }
 
 /** Presses a button or link by its words and waits for the page that follows. */
 export async function press(page: Page, name: string | RegExp): Promise<void> {
-  const target = page.getByRole('button', { name, exact: true }).or(page.getByRole('link', { name, exact: true }));
-  if ((await target.count()) !== 1) throw new Error(`${await target.count()} times ${name} at ${await whatIsShown(page)}`);
+  const target = page
+    .getByRole('button', { name, exact: true })
+    .or(page.getByRole('link', { name, exact: true }));
+  if ((await target.count()) !== 1)
+    throw new Error(`${await target.count()} times ${name} at ${await whatIsShown(page)}`);
   await Promise.all([page.waitForEvent('load'), target.click()]);
 }
 
 /** Follows what the app's own "sign in" does, to the page that asks who it is. */
-export async function goToSignIn(page: Page, party: RelyingParty, at: IssuerKind, parameters: Record<string, string> = {}): Promise<void> {
+export async function goToSignIn(
+  page: Page,
+  party: RelyingParty,
+  at: IssuerKind,
+  parameters: Record<string, string> = {},
+): Promise<void> {
   await page.goto(party.loginUrl(at, parameters));
   expect(await page.locator('input[name=email]').count(), await whatIsShown(page)).to.equal(1);
 }
@@ -39,8 +52,12 @@ export async function newestLink(latchkey: TestLatchkey, email: string, count = 
 }
 
 /** The visit that has ended on this page with tokens. */
-export async function signedInAt(page: Page, party: RelyingParty): Promise<Visit & { tokens: NonNullable<Visit['tokens']> }> {
-  if (!page.url().startsWith(`${party.origin}/signed-in/`)) throw new Error(`not signed in to ${party.appId}: ${await whatIsShown(page)}`);
+export async function signedInAt(
+  page: Page,
+  party: RelyingParty,
+): Promise<Visit & { tokens: NonNullable<Visit['tokens']> }> {
+  if (!page.url().startsWith(`${party.origin}/signed-in/`))
+    throw new Error(`not signed in to ${party.appId}: ${await whatIsShown(page)}`);
   return party.visitAt(page.url()) as Visit & { tokens: NonNullable<Visit['tokens']> };
 }
 
@@ -58,19 +75,27 @@ export async function askSilently(page: Page, party: RelyingParty, at: IssuerKin
 }
 
 /** Sign-out as an app begins it, with the page that asks once more. */
-export async function signOut(page: Page, party: RelyingParty, visit: { library: Visit['library']; tokens: NonNullable<Visit['tokens']> }): Promise<void> {
+export async function signOut(
+  page: Page,
+  party: RelyingParty,
+  visit: { library: Visit['library']; tokens: NonNullable<Visit['tokens']> },
+): Promise<void> {
   await page.goto(visit.library.signOutUrl(visit.tokens, party.signedOutUrl).href);
   await press(page, 'Sign out');
   expect(page.url()).to.match(new RegExp(`^${party.signedOutUrl}`));
 }
 
 export async function sessionCookies(context: BrowserContext): Promise<string[]> {
-  return (await context.cookies()).map(({ name }) => name).filter((name) => name.includes('lk_ses.') && !name.endsWith('.sig')).toSorted();
+  return (await context.cookies())
+    .map(({ name }) => name)
+    .filter((name) => name.includes('lk_ses.') && !name.endsWith('.sig'))
+    .toSorted();
 }
 
 export async function makeUser(latchkey: TestLatchkey, appId: string, email: string): Promise<string> {
   const user = { email, password: PASSWORD, email_verified: true, profile: { name: 'Ada Lovelace' } };
   const created = await latchkey.admin('POST', `/apps/${appId}/users`, user);
-  if (created.status !== 201) throw new Error(`user ${email}: ${created.status} ${JSON.stringify(created.body)}`);
+  if (created.status !== 201)
+    throw new Error(`user ${email}: ${created.status} ${JSON.stringify(created.body)}`);
   return created.body.user_id;
 }

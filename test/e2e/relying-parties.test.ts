@@ -4,7 +4,20 @@ import { type Driver, drivers, startTestLatchkey, type TestLatchkey } from '../s
 import { launchBrowser, newContext } from '../support/browser.ts';
 import { issuerOf } from '../support/sign-in.ts';
 import type { LibraryName } from './oidc-libraries.ts';
-import { askForLink, askSilently, goToSignIn, makeUser, newestLink, PASSWORD, press, sessionCookies, signedInAt, signInByPassword, signOut, typePassword } from './person.ts';
+import {
+  askForLink,
+  askSilently,
+  goToSignIn,
+  makeUser,
+  newestLink,
+  PASSWORD,
+  press,
+  sessionCookies,
+  signedInAt,
+  signInByPassword,
+  signOut,
+  typePassword,
+} from './person.ts';
 import { type IssuerKind, RelyingParty } from './relying-party.ts';
 
 type Combination = { library: LibraryName; kind: IssuerKind; javaScript: boolean };
@@ -36,7 +49,10 @@ for (const driver of drivers) {
   });
 }
 
-function flows(started: () => { latchkey: TestLatchkey; browser: Browser }, { library, kind, javaScript }: Combination): void {
+function flows(
+  started: () => { latchkey: TestLatchkey; browser: Browser },
+  { library, kind, javaScript }: Combination,
+): void {
   describe(`with ${library} at the ${kind} issuer, JavaScript ${javaScript ? 'on' : 'off'}`, () => {
     const appId = `shop-${library === 'oauth4webapi' ? 'web' : 'node'}-${kind}`;
     const chosen = { with: library };
@@ -68,9 +84,15 @@ function flows(started: () => { latchkey: TestLatchkey; browser: Browser }, { li
       await page.goto(await newestLink(latchkey, email));
       await press(page, 'Confirm and sign in');
       const { tokens, library: client } = await signedInAt(page, party);
-      expect(await client.userinfo(tokens)).to.include({ sub: tokens.claims['sub'], email, email_verified: true });
+      expect(await client.userinfo(tokens)).to.include({
+        sub: tokens.claims['sub'],
+        email,
+        email_verified: true,
+      });
       const { body } = await latchkey.admin('GET', `/apps/${appId}/users?email=${encodeURIComponent(email)}`);
-      expect(body.items.map((user: { user_id: string }) => user.user_id)).to.deep.equal([tokens.claims['sub']]);
+      expect(body.items.map((user: { user_id: string }) => user.user_id)).to.deep.equal([
+        tokens.claims['sub'],
+      ]);
     });
 
     it('signs in by password, after a wrong one too', async () => {
@@ -82,7 +104,12 @@ function flows(started: () => { latchkey: TestLatchkey; browser: Browser }, { li
       expect(await page.inputValue('input[name=email]')).to.equal(email);
       await typePassword(page, email);
       const { tokens } = await signedInAt(page, party);
-      expect(tokens.claims).to.include({ iss: issuerOf(latchkey, appId, kind), aud: appId, sub: userId, app_id: appId });
+      expect(tokens.claims).to.include({
+        iss: issuerOf(latchkey, appId, kind),
+        aud: appId,
+        sub: userId,
+        app_id: appId,
+      });
       expect(tokens.claims['amr']).to.deep.equal(['pwd']);
       expect(await sessionCookies(context)).to.deep.equal([`lk_ses.${appId}`]);
     });
@@ -133,7 +160,9 @@ function flows(started: () => { latchkey: TestLatchkey; browser: Browser }, { li
       );
       await goToSignIn(page, party, kind, chosen);
       await page.goto(visit.library.signOutUrl(visit.tokens, party.signedOutUrl).href);
-      expect(page.url(), 'nobody is signed in, so nobody is asked').to.match(new RegExp(`^${party.signedOutUrl}`));
+      expect(page.url(), 'nobody is signed in, so nobody is asked').to.match(
+        new RegExp(`^${party.signedOutUrl}`),
+      );
     });
 
     it('stays or signs out without an app to go back to, and says which', async () => {

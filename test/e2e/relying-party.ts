@@ -31,7 +31,11 @@ export class RelyingParty {
   }
 
   /** Listens, and registers itself as app `appId`. */
-  static async start(latchkey: TestLatchkey, appId: string, more: Record<string, unknown> = {}): Promise<RelyingParty> {
+  static async start(
+    latchkey: TestLatchkey,
+    appId: string,
+    more: Record<string, unknown> = {},
+  ): Promise<RelyingParty> {
     const party = new RelyingParty(latchkey, appId);
     await new Promise<void>((resolve) => party.#server.listen(0, '127.0.0.1', resolve));
     const created = await latchkey.admin('POST', '/apps', {
@@ -42,7 +46,8 @@ export class RelyingParty {
       post_logout_redirect_uris: [party.signedOutUrl],
       ...more,
     });
-    if (created.status !== 201) throw new Error(`app ${appId}: ${created.status} ${JSON.stringify(created.body)}`);
+    if (created.status !== 201)
+      throw new Error(`app ${appId}: ${created.status} ${JSON.stringify(created.body)}`);
     party.#secret = created.body.client_secret;
     return party;
   }
@@ -78,7 +83,12 @@ export class RelyingParty {
   library(at: IssuerKind, name: LibraryName): Promise<Library> {
     const key = `${at} ${name}`;
     const issuer = issuerOf(this.#latchkey, this.appId, at);
-    const registration = { issuer, clientId: this.appId, secret: this.#secret, redirectUri: this.redirectUri };
+    const registration = {
+      issuer,
+      clientId: this.appId,
+      secret: this.#secret,
+      redirectUri: this.redirectUri,
+    };
     if (!this.#libraries.has(key)) this.#libraries.set(key, connect(name, registration));
     return this.#libraries.get(key)!;
   }
@@ -93,7 +103,9 @@ export class RelyingParty {
     const goTo = (location: string): unknown => response.writeHead(303, { location }).end();
     if (url.pathname === '/login') return void goTo(await this.#depart(url.searchParams, response));
     if (url.pathname === '/callback') return void goTo(await this.#arrive(url, request));
-    response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><title>${this.appId}</title><h1>${url.pathname}</h1>`);
+    response
+      .writeHead(200, { 'content-type': 'text/html' })
+      .end(`<!doctype html><title>${this.appId}</title><h1>${url.pathname}</h1>`);
   }
 
   async #depart(query: URLSearchParams, response: ServerResponse): Promise<string> {

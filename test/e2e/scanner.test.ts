@@ -2,7 +2,18 @@ import { expect } from 'chai';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { launchBrowser, newContext } from '../support/browser.ts';
-import { askForLink, askSilently, goToSignIn, makeUser, newestLink, PASSWORD, press, sessionCookies, signedInAt, signInByPassword } from './person.ts';
+import {
+  askForLink,
+  askSilently,
+  goToSignIn,
+  makeUser,
+  newestLink,
+  PASSWORD,
+  press,
+  sessionCookies,
+  signedInAt,
+  signInByPassword,
+} from './person.ts';
 import { RelyingParty } from './relying-party.ts';
 import { scan } from './scanner.ts';
 
@@ -30,7 +41,11 @@ for (const driver of drivers) {
       open.push(context);
       return context.newPage();
     };
-    const asked = async (email: string, parameters: Record<string, string> = {}, page?: Page): Promise<Page> => {
+    const asked = async (
+      email: string,
+      parameters: Record<string, string> = {},
+      page?: Page,
+    ): Promise<Page> => {
       const asking = page ?? (await newBrowser());
       await goToSignIn(asking, party, 'own', parameters);
       await askForLink(asking, email);
@@ -82,7 +97,9 @@ for (const driver of drivers) {
       const person = await newBrowser();
       await person.goto(link);
       const code = (await person.locator('data.digits').getAttribute('value'))!;
-      expect(await person.locator('button').allInnerTexts()).to.deep.equal(['It was not me: refuse and report']);
+      expect(await person.locator('button').allInnerTexts()).to.deep.equal([
+        'It was not me: refuse and report',
+      ]);
       await press(person, 'It was not me: refuse and report');
       expect(await person.textContent('h1')).to.equal('Refused and reported');
       expect(await sessionCookies(person.context())).to.deep.equal([]);
@@ -90,7 +107,9 @@ for (const driver of drivers) {
       await press(attacker, 'Sign in with the code');
       expect(await attacker.textContent('[role=alert]')).to.be.a('string');
       expect(await sessionCookies(attacker.context())).to.deep.equal([]);
-      const events = await latchkey.sql(`select type from audit_events where type = 'magic_link.reported' and details is not null`);
+      const events = await latchkey.sql(
+        `select type from audit_events where type = 'magic_link.reported' and details is not null`,
+      );
       expect(events).to.have.length.greaterThan(0);
     });
 
@@ -102,7 +121,9 @@ for (const driver of drivers) {
       await phone.goto(await newestLink(latchkey, email));
       const code = (await phone.locator('data.digits').getAttribute('value'))!;
       expect(code).to.match(/^\d{6}$/);
-      expect(await phone.textContent('main')).to.contain('Never read this code to anyone').and.contain('The shop app');
+      expect(await phone.textContent('main'))
+        .to.contain('Never read this code to anyone')
+        .and.contain('The shop app');
       await computer.fill('input[name=code]', `${code.slice(0, 3)} ${code.slice(3)}`);
       await press(computer, 'Sign in with the code');
       expect((await signedInAt(computer, party)).tokens.claims['sub']).to.equal(userId);

@@ -3,7 +3,10 @@ import { newContext } from '../support/browser.ts';
 import { sessionCookies } from './person.ts';
 
 /** What mail scanners, previews and prefetchers do with a link, each with cookies of its own. Returns what was pressed. */
-export async function scan(browser: Browser, link: string): Promise<{ pressed: string[]; sessions: string[] }> {
+export async function scan(
+  browser: Browser,
+  link: string,
+): Promise<{ pressed: string[]; sessions: string[] }> {
   const sessions: string[] = [];
   for (const method of ['HEAD', 'GET', 'GET']) {
     const response = await fetch(link, { method, headers: { accept: 'text/html', purpose: 'prefetch' } });
@@ -53,10 +56,15 @@ async function postEverything(context: BrowserContext, link: string): Promise<vo
   await page.goto(link);
   for (const form of await page.locator('form').all()) {
     const fields: Record<string, string> = {};
-    for (const input of await form.locator('input[name]').all()) fields[(await input.getAttribute('name'))!] = await input.inputValue();
+    for (const input of await form.locator('input[name]').all())
+      fields[(await input.getAttribute('name'))!] = await input.inputValue();
     const action = new URL((await form.getAttribute('action'))!, link).href;
     for (const url of new Set([link, action])) {
-      await context.request.post(url, { form: fields, headers: { origin: new URL(link).origin }, maxRedirects: 0 });
+      await context.request.post(url, {
+        form: fields,
+        headers: { origin: new URL(link).origin },
+        maxRedirects: 0,
+      });
     }
   }
 }

@@ -51,7 +51,8 @@ async function begin(step: Step): Promise<void> {
   const { form, ctx } = step;
   const email = normalizeEmail(form.email);
   const typed = (form.email ?? '').slice(0, 254);
-  if (email === undefined) return showForm(step, typed, { field: 'email', problem: sentence(ctx, 'problem.email') });
+  if (email === undefined)
+    return showForm(step, typed, { field: 'email', problem: sentence(ctx, 'problem.email') });
   const fault = faultInWords(step, form.password, email);
   if (fault) return showForm(step, typed, { field: 'password', problem: fault });
   await beginSignUp(step, email, form.password ?? '');
