@@ -98,12 +98,15 @@ type Burial = { appId: string; now: Ended; userId: string | undefined };
  */
 async function buryEnded(cache: ArtifactCache, tx: Transaction, { appId, now, userId }: Burial): Promise<Ended> {
   const lately = userId !== undefined && cache.isInUse ? await endedLately(tx, appId, userId) : { sessions: [], grants: [] };
+  // What was ended just now is among what was ended lately: one grave each.
+  const sessions = new Map([...now.sessions, ...lately.sessions].map((session) => [session.uid, session]));
+  const grants = new Set([...now.grants, ...lately.grants].map((grant) => grant.grant_id));
   const graves = [
-    ...[...now.sessions, ...lately.sessions].flatMap((session) => [
+    ...[...sessions.values()].flatMap((session) => [
       { kind: 'session' as const, id: session.digest },
       { kind: 'session_uid' as const, id: session.uid },
     ]),
-    ...[...now.grants, ...lately.grants].map((grant) => ({ kind: 'grant' as const, id: grant.grant_id })),
+    ...[...grants].map((id) => ({ kind: 'grant' as const, id })),
   ];
   if (graves.length) tx.afterCommit(() => cache.bury(appId, graves));
   return now;
