@@ -103,19 +103,19 @@ function unpackWithoutRoot(missing) {
 function writeWrapper(tool) {
   const program = join(unpacked, tool.unpackedProgram);
   if (!existsSync(program)) return;
-  const libraries = ['usr/lib', 'lib'].flatMap((folder) => {
-    const base = join(unpacked, folder);
-    if (!existsSync(base)) return [];
-    return [
-      base,
-      ...readdirSync(base)
-        .filter((name) => name.endsWith('-linux-gnu'))
-        .map((name) => join(base, name)),
-    ];
-  });
+  const folders = ['usr/lib', 'lib'].map((folder) => join(unpacked, folder)).filter(existsSync);
+  const ofArchitecture = folders.flatMap((folder) => subfolders(folder).filter((name) => name.endsWith('-linux-gnu')));
+  // Some packages keep libraries a level deeper and rely on a search path that only an installation sets (pulseaudio).
+  const deeper = ofArchitecture.flatMap(subfolders).filter((folder) => readdirSync(folder).some((name) => name.includes('.so')));
+  const libraries = [...folders, ...ofArchitecture, ...deeper];
   const wrapper = join(wrappers, tool.programs[0]);
   writeFileSync(wrapper, `#!/bin/sh\nLD_LIBRARY_PATH='${libraries.join(':')}' exec '${program}' "$@"\n`);
   chmodSync(wrapper, 0o755);
+}
+
+function subfolders(folder) {
+  const entries = readdirSync(folder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name));
 }
 
 function run(command, args, options) {
