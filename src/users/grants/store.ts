@@ -123,7 +123,10 @@ export type StoredRefreshToken = {
   successor_consumed: boolean;
 };
 
-/** A refresh token whose grant lives, spent or not; only at the issuer that gave it. */
+/**
+ * A refresh token whose grant lives, spent or not; only at the issuer that gave it. The grace is told by the time of this
+ * statement: now() is when its transaction began, which for a loser of a race can be before the token was spent.
+ */
 export async function refreshTokenByDigest(
   q: Queryable,
   at: { appId: string; digest: string; issuer: string; graceSeconds: number },
@@ -131,7 +134,7 @@ export async function refreshTokenByDigest(
   const [row] = await q.query<StoredRefreshToken>(
     sql`select r.payload, extract(epoch from r.expires_at - now()) as remaining,
           g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining,
-          r.consumed_at is not null as consumed, coalesce(r.consumed_at > now() - ${at.graceSeconds} * interval '1 second', false) as in_grace,
+          r.consumed_at is not null as consumed, coalesce(r.consumed_at > clock_timestamp() - ${at.graceSeconds} * interval '1 second', false) as in_grace,
           r.successor, coalesce(n.consumed_at is not null, false) as successor_consumed
         from refresh_tokens r
         join grants g using (app_id, grant_id)
