@@ -74,5 +74,8 @@ function refreshLifetime(settings: AppSettings, ctx: KoaContextWithOIDC, token: 
   const rotation = ctx.oidc.entities.RotatedRefreshToken ? rotationOf() : undefined;
   // Derived, never drawn: a retry gets the byte-identical successor.
   if (rotation && token !== ctx.oidc.entities.RotatedRefreshToken) token.jti = rotation.successor;
-  return Math.max(1, Math.min(settings.refresh_idle_ttl, settings.refresh_absolute_ttl - token.totalLifetime()));
+  return Math.max(
+    1,
+    Math.min(settings.refresh_idle_ttl, settings.refresh_absolute_ttl - token.totalLifetime()),
+  );
 }

@@ -3,7 +3,7 @@ import type { RedisConnection } from './redis.ts';
 import { redisKey } from './ephemeral-redis.ts';
 import { sql } from './sql.ts';
 
-export type ArtifactKind = 'session' | 'session_uid' | 'grant';
+export type ArtifactKind = 'session' | 'session_uid' | 'grant' | 'refresh_token';
 export type Grave = { kind: ArtifactKind; id: string };
 
 /**
@@ -22,6 +22,8 @@ export type ArtifactCache = {
   ): Promise<void>;
   /** Tombstones. When this resolves no process answers from a fill made before. */
   bury(appId: string, graves: Grave[]): Promise<void>;
+  /** Tombstones where a stale answer does no harm, because a later statement decides: nothing waits for a Redis that is away. */
+  hint(appId: string, graves: Grave[]): Promise<void>;
   close(): void;
 };
 
@@ -31,6 +33,7 @@ export const noArtifactCache: ArtifactCache = {
   read: () => Promise.resolve(undefined),
   fill: () => Promise.resolve(),
   bury: () => Promise.resolve(),
+  hint: () => Promise.resolve(),
   close: () => {},
 };
 
@@ -98,6 +101,7 @@ export function artifactCacheOnRedis(
         .run((client) => client.eval(FILL, 1, keyOf(appId, { kind, id }), version, value, milliseconds))
         .catch(() => {});
     },
+    hint: (appId, graves) => write(appId, graves).catch(() => {}),
     async bury(appId, graves) {
       try {
         await write(appId, graves);

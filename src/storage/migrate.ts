@@ -131,14 +131,19 @@ async function ensureRole(
   if (!(await mayChangeRoles(client))) {
     // Where roles are made by somebody else (a managed database), they have made its password too.
     if (found && (found.can_login || !login)) return;
-    throw new Error(`the role ${name} ${found ? 'can not log in' : 'is missing'}, and the owner may not create roles: make it, or give the owner CREATEROLE`);
+    throw new Error(
+      `the role ${name} ${found ? 'can not log in' : 'is missing'}, and the owner may not create roles: make it, or give the owner CREATEROLE`,
+    );
   }
-  if (!found) await client.query(`create role ${role} nosuperuser nobypassrls nocreatedb nocreaterole${credentials}`);
+  if (!found)
+    await client.query(`create role ${role} nosuperuser nobypassrls nocreatedb nocreaterole${credentials}`);
   else if (credentials) await client.query(`alter role ${role}${credentials}`);
 }
 
 async function mayChangeRoles(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ may: boolean }>('select rolsuper or rolcreaterole as may from pg_roles where rolname = current_user');
+  const { rows } = await client.query<{ may: boolean }>(
+    'select rolsuper or rolcreaterole as may from pg_roles where rolname = current_user',
+  );
   return rows[0]!.may;
 }
 

@@ -140,7 +140,7 @@ for (const driver of drivers) {
       expect(await usersOf(email)).to.equal(1);
     });
 
-    it('makes one user when three sign-ups of one address are confirmed at once', async () => {
+    it('makes one user when three sign-ups of one address are confirmed sixteen times at once', async () => {
       const email = freshEmail();
       const agents = [lk.agent(), lk.agent(), lk.agent()];
       const pages: Page[] = [];
@@ -148,10 +148,10 @@ for (const driver of drivers) {
         await fillIn(agent, email);
         pages.push(await agent.open(await linkTo(lk, email, i + 1)));
       }
-      const answers = await Promise.all(agents.map((agent, i) => agent.submit(pages[i]!, {})));
+      const answers = await sixteen((i) => agents[i % 3]!.submit(pages[i % 3]!, {}));
+      expect(answers.filter((one) => one.status >= 500)).to.have.length(0);
       const won = answers.filter(isSignedIn);
       expect(won).to.have.length(1);
-      expect(answers.filter((one) => one.status === 410)).to.have.length(2);
       expect((await redeem(lk, appId, won[0]!)).status).to.equal(200);
       const rows = await lk.latchkey.stores.db.query(
         appId,

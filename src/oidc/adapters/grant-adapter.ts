@@ -26,7 +26,10 @@ export class GrantAdapter implements Adapter {
     const stored = (memo.get(`grant:${id}`) as Seen | undefined) ?? (await this.#read(id));
     if (!stored) return undefined;
     memo.set(`grant:${id}`, stored);
-    return onThisClock({ ...stored.payload, jti: id, kind: 'Grant' }, Number(stored.remaining)) as AdapterPayload;
+    return onThisClock(
+      { ...stored.payload, jti: id, kind: 'Grant' },
+      Number(stored.remaining),
+    ) as AdapterPayload;
   }
 
   async upsert(id: string, payload: AdapterPayload, ttlSeconds = 1): Promise<void> {
@@ -34,13 +37,27 @@ export class GrantAdapter implements Adapter {
     const { jti: _jti, exp: _exp, iat: _iat, ...kept } = payload as GrantPayload;
     const clientId = String(kept['clientId']);
     const userId = String(kept['accountId']);
-    const grant = { appId, grantId: id, userId, clientId, sessionUid: this.#sessionOf(clientId), payload: kept, ttlSeconds };
+    const grant = {
+      appId,
+      grantId: id,
+      userId,
+      clientId,
+      sessionUid: this.#sessionOf(clientId),
+      payload: kept,
+      ttlSeconds,
+    };
     unitOfWork().memo.set(`grant:${id}`, { payload: kept, remaining: String(ttlSeconds) } satisfies Seen);
     unitOfWork().add(async (tx) => {
       const saved = await saveGrant(tx, grant);
       if (!saved) return { error: 'login_required', description: 'the grant was revoked' };
-      const value = JSON.stringify({ payload: kept, remaining: String(ttlSeconds), revision: saved.revision });
-      tx.afterCommit(() => cache.fill(appId, { kind: 'grant', id, version: Number(saved.revision), value, ttlSeconds }));
+      const value = JSON.stringify({
+        payload: kept,
+        remaining: String(ttlSeconds),
+        revision: saved.revision,
+      });
+      tx.afterCommit(() =>
+        cache.fill(appId, { kind: 'grant', id, version: Number(saved.revision), value, ttlSeconds }),
+      );
       return undefined;
     });
   }
@@ -67,7 +84,10 @@ export class GrantAdapter implements Adapter {
   #sessionOf(clientId: string): string | undefined {
     const client = this.#deps.snapshot.clients.get(clientId);
     if (!client || !isRefreshBoundToSession(client)) return undefined;
-    return Provider.ctx?.oidc?.session?.uid ?? (unitOfWork().memo.get('session-of-interaction') as string | undefined);
+    return (
+      Provider.ctx?.oidc?.session?.uid ??
+      (unitOfWork().memo.get('session-of-interaction') as string | undefined)
+    );
   }
 
   async #read(grantId: string): Promise<Seen | undefined> {
@@ -78,7 +98,13 @@ export class GrantAdapter implements Adapter {
     const stored = await liveGrant(scoped(db, appId), appId, grantId);
     if (stored) {
       const value = JSON.stringify(stored);
-      await cache.fill(appId, { kind: 'grant', id: grantId, version: Number(stored.revision), value, ttlSeconds: Number(stored.remaining) });
+      await cache.fill(appId, {
+        kind: 'grant',
+        id: grantId,
+        version: Number(stored.revision),
+        value,
+        ttlSeconds: Number(stored.remaining),
+      });
     }
     return stored;
   }

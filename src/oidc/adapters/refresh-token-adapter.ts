@@ -39,21 +39,20 @@ export class RefreshTokenAdapter implements Adapter {
   async find(value: string): Promise<AdapterPayload | undefined> {
     // Introspection and revocation ask every model; a JWT is none of ours.
     if (value.startsWith(jwtAlias)) return undefined;
+    const unspent = await this.#cached(value);
+    if (unspent) return firstUse(this.#successorsOf(value), value, unspent);
     const stored = await this.#read(scoped(this.#deps.db, this.#deps.appId), value);
     if (!stored) return undefined;
     const payload = stored.payload as AdapterPayload;
+    const remaining = Number(stored.remaining);
     rememberGrant(String(payload.grantId), stored.grant_payload, stored.grant_remaining);
-    const token = { ...onThisClock(payload, Number(stored.remaining)), jti: value };
-    const memo = unitOfWork().memo;
     const successors = this.#successorsOf(value);
     if (!stored.consumed) {
-      memo.set('rotation', {
-        predecessor: value,
-        successor: successors[0]!,
-        kind: 'first',
-      } satisfies Rotation);
-      return token;
+      await this.#fill(digestOf(value), payload, remaining);
+      return firstUse(successors, value, { payload, remaining });
     }
+    const token = { ...onThisClock(payload, remaining), jti: value };
+    const memo = unitOfWork().memo;
     // Elsewhere (introspection, revocation) a spent token is just spent.
     const retry = Provider.ctx?.oidc?.route === 'token' ? sameSuccessor(stored, successors) : undefined;
     if (retry) {
@@ -67,7 +66,7 @@ export class RefreshTokenAdapter implements Adapter {
   async consume(value: string): Promise<void> {
     const rotation = rotationOf();
     if (!rotation) throw new Error('a refresh token was consumed that was not found in this request');
-    const { appId } = this.#deps;
+    const { appId, cache } = this.#deps;
     unitOfWork().add(async (tx) => {
       if (rotation.kind === 'retry') return undefined;
       if (
@@ -76,9 +75,11 @@ export class RefreshTokenAdapter implements Adapter {
           digest: digestOf(value),
           successor: digestOf(rotation.successor),
         })
-      )
+      ) {
+        tx.afterCommit(() => cache.hint(appId, [{ kind: 'refresh_token', id: digestOf(value) }]));
         return undefined;
-      // Another request was faster. Within the grace that is the same person's second tab.
+      }
+      // Another request was faster, or the cache was behind. Within the grace that is the same person's second tab.
       const stored = await this.#read(tx, value);
       if (stored && sameSuccessor(stored, [rotation.successor])) {
         rotation.kind = 'retry';
@@ -108,7 +109,9 @@ export class RefreshTokenAdapter implements Adapter {
     };
     unitOfWork().add(async (tx) => {
       if (rotated?.kind === 'retry') return undefined;
-      return (await insertRefreshToken(tx, token)) ? undefined : invalidGrant;
+      if (!(await insertRefreshToken(tx, token))) return invalidGrant;
+      tx.afterCommit(() => this.#fill(token.digest, token.payload, ttlSeconds));
+      return undefined;
     });
   }
 
@@ -125,6 +128,23 @@ export class RefreshTokenAdapter implements Adapter {
 
   async revokeByGrantId(): Promise<void> {}
 
+  /** A token as it was when it was last seen unspent. Whether it still is, is decided by the statement that spends it. */
+  async #cached(value: string): Promise<Unspent | undefined> {
+    const { appId, cache, issuer } = this.#deps;
+    // With Redis away the database answers: a refresh needs nothing else of Redis.
+    const found = await cache.read(appId, 'refresh_token', digestOf(value)).catch(() => undefined);
+    if (found === undefined || found === 'gone') return undefined;
+    const filled = JSON.parse(found) as Unspent & { issuer: string; filledAt: number };
+    const remaining = filled.remaining - Math.max(0, (Date.now() - filled.filledAt) / 1000);
+    return filled.issuer === issuer && remaining > 0 ? { payload: filled.payload, remaining } : undefined;
+  }
+
+  async #fill(digest: string, payload: AdapterPayload, remaining: number): Promise<void> {
+    const { appId, cache, issuer } = this.#deps;
+    const value = JSON.stringify({ payload, remaining, issuer, filledAt: Date.now() });
+    await cache.fill(appId, { kind: 'refresh_token', id: digest, version: 1, value, ttlSeconds: remaining });
+  }
+
   #successorsOf(value: string): string[] {
     return this.#deps.rootKeys.map((root) =>
       macOf(deriveKey(root, `refresh-successor:${this.#deps.appId}`), value),
@@ -140,6 +160,17 @@ export class RefreshTokenAdapter implements Adapter {
       graceSeconds: snapshot.app.settings.refresh_grace,
     });
   }
+}
+
+type Unspent = { payload: AdapterPayload; remaining: number };
+
+function firstUse(successors: string[], value: string, { payload, remaining }: Unspent): AdapterPayload {
+  unitOfWork().memo.set('rotation', {
+    predecessor: value,
+    successor: successors[0]!,
+    kind: 'first',
+  } satisfies Rotation);
+  return { ...onThisClock(payload, remaining), jti: value };
 }
 
 /** The successor a retry may have again, if this is one. */
