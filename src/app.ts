@@ -196,7 +196,9 @@ function doors(
   const { baseUrl } = config;
   const { rootKeys } = jobs;
   const pages = protocolPages(http);
-  const count = { tokenIssued: (grantType: string) => http.metrics.tokensIssued.inc({ grant_type: grantType }) };
+  const count = {
+    tokenIssued: (grantType: string) => http.metrics.tokensIssued.inc({ grant_type: grantType }),
+  };
   const state = { baseUrl, db, ephemeral, registry, rootKeys };
   const providers = createProviderCache({ ...state, cache, access, pages, log, count });
   const interactions = createInteractions({ ...state, providers });
@@ -231,7 +233,13 @@ function doors(
 function devDoors({ http, inbox, options }: Parts, clientSecret: string | undefined): Middleware[] {
   if (clientSecret === undefined) return [];
   const { baseUrl } = options.config;
-  return [devRoutes({ ...http, inbox, playground: createPlayground({ baseUrl, appName: 'Demo', clientId: 'demo', clientSecret }) })];
+  return [
+    devRoutes({
+      ...http,
+      inbox,
+      playground: createPlayground({ baseUrl, appName: 'Demo', clientId: 'demo', clientSecret }),
+    }),
+  ];
 }
 
 /** The demo app and its playground exist in development only; the secret is derived, so that both know it and nobody stores it. */

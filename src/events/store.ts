@@ -27,7 +27,10 @@ export type EventRow = {
 };
 
 /** Newest first, before the given id. */
-export function listEvents(q: Queryable, at: { appId: string; after: string | undefined; limit: number }): Promise<EventRow[]> {
+export function listEvents(
+  q: Queryable,
+  at: { appId: string; after: string | undefined; limit: number },
+): Promise<EventRow[]> {
   return q.query<EventRow>(
     sql`select event_id, type, occurred_at, actor_type, actor_id, user_id, client_id, session_id, result, host(address) as address, user_agent, request_id, details
         from audit_events where app_id = ${at.appId} and (${at.after ?? null}::text is null or event_id < ${at.after ?? null})

@@ -84,12 +84,19 @@ function sendPage(ctx: Context, deps: ErrorDeps, problem: Problem | undefined): 
       retry_after: Math.ceil(problem.retryAfterSeconds ?? 5),
     });
   const { title, message } = inWords(localeOf(ctx), problem);
-  showPage(ctx, deps, 'error/problem', { status: ctx.status, title, message, request_id: problem ? null : requestId, start_url: startUrl });
+  showPage(ctx, deps, 'error/problem', {
+    status: ctx.status,
+    title,
+    message,
+    request_id: problem ? null : requestId,
+    start_url: startUrl,
+  });
 }
 
 /** What a person is told, in their language. The exact sentence of a Problem is for developers, who ask for JSON. */
 function inWords(locale: string, problem: Problem | undefined): { title: string; message: string } {
-  if (!problem || problem.status >= 500) return { title: t(locale, 'error.server.title'), message: t(locale, 'error.server.body') };
+  if (!problem || problem.status >= 500)
+    return { title: t(locale, 'error.server.title'), message: t(locale, 'error.server.body') };
   const title = t(locale, 'error.request.title');
   if (problem.code === 'request.form_expired') return { title, message: t(locale, 'problem.form_expired') };
   if (problem.kind === 'limited') {

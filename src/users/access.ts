@@ -52,7 +52,8 @@ export type Access = {
 };
 
 export function createAccess(db: Database, cache: ArtifactCache): Access {
-  const bury = (tx: Transaction, appId: string, now: Ended, userId?: string) => buryEnded(cache, tx, { appId, now, userId });
+  const bury = (tx: Transaction, appId: string, now: Ended, userId?: string) =>
+    buryEnded(cache, tx, { appId, now, userId });
   return {
     listSessions: (appId, userId, page) =>
       listLiveSessions(scoped(db, appId), { appId, userId, after: page.after, limit: page.limit }),
@@ -96,8 +97,15 @@ type Burial = { appId: string; now: Ended; userId: string | undefined };
  * Tells the cache after the commit. What was ended lately is buried with it: an earlier try may have committed and died
  * before the cache knew, and its repeat, which finds nothing left to end, is acknowledged too.
  */
-async function buryEnded(cache: ArtifactCache, tx: Transaction, { appId, now, userId }: Burial): Promise<Ended> {
-  const lately = userId !== undefined && cache.isInUse ? await endedLately(tx, appId, userId) : { sessions: [], grants: [] };
+async function buryEnded(
+  cache: ArtifactCache,
+  tx: Transaction,
+  { appId, now, userId }: Burial,
+): Promise<Ended> {
+  const lately =
+    userId !== undefined && cache.isInUse
+      ? await endedLately(tx, appId, userId)
+      : { sessions: [], grants: [] };
   // What was ended just now is among what was ended lately: one grave each.
   const sessions = new Map([...now.sessions, ...lately.sessions].map((session) => [session.uid, session]));
   const grants = new Set([...now.grants, ...lately.grants].map((grant) => grant.grant_id));
@@ -112,7 +120,12 @@ async function buryEnded(cache: ArtifactCache, tx: Transaction, { appId, now, us
   return now;
 }
 
-async function withBoundGrants(tx: Transaction, appId: string, sessions: EndedSession[], why: string): Promise<Ended> {
+async function withBoundGrants(
+  tx: Transaction,
+  appId: string,
+  sessions: EndedSession[],
+  why: string,
+): Promise<Ended> {
   if (sessions.length === 0) return { sessions, grants: [] };
   const uids = sessions.map((session) => session.uid);
   return { sessions, grants: await revokeGrantsOfSessions(tx, appId, uids, why) };

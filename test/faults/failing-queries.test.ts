@@ -3,14 +3,28 @@ import * as oidc from 'openid-client';
 import type { Agent, Page } from '../support/agent.ts';
 import { type Driver, drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import type { Statement } from '../../src/storage/sql.ts';
-import { authorizationRequest, discover, makeApp, makeUser, PASSWORD, type Request, signedIn, signInByPassword, SIGNED_OUT, type TestClient } from '../support/sign-in.ts';
+import {
+  authorizationRequest,
+  discover,
+  makeApp,
+  makeUser,
+  PASSWORD,
+  type Request,
+  signedIn,
+  signInByPassword,
+  SIGNED_OUT,
+  type TestClient,
+} from '../support/sign-in.ts';
 import { type Answer, introspect, redeemCode, refresh, userinfo } from '../support/token-calls.ts';
 
 /** Statements of chores that run beside the requests, and the one that only says whether the app has changed. */
 const NOT_OF_THE_FLOW = /\bjobs\b|pending_graves|with gone as|select revision from apps/;
 const MARK = 'injected fault';
 const faults = {
-  'an outage': () => Object.assign(new Error(`${MARK}: terminating connection due to administrator command`), { code: '57P01' }),
+  'an outage': () =>
+    Object.assign(new Error(`${MARK}: terminating connection due to administrator command`), {
+      code: '57P01',
+    }),
   'a bug': () => new Error(`${MARK}: select secret from users`),
 };
 
@@ -22,14 +36,18 @@ type Harness = {
 };
 
 /** While the store is away a network's tries are counted in the process (design §5): the one loss that may go unnoticed. */
-const isNetworkCount = (statement: Statement): boolean => statement.text.includes('insert into ephemeral') && statement.values.some((value) => String(value).startsWith('rate:'));
+const isNetworkCount = (statement: Statement): boolean =>
+  statement.text.includes('insert into ephemeral') &&
+  statement.values.some((value) => String(value).startsWith('rate:'));
 
 /** What went out says nothing of what went wrong, and whether it makes sense to come back. */
 function expectCleanFailure(answer: { status: number; headers: Headers }, text: string): void {
   expect(answer.status, text.slice(0, 500)).to.be.within(400, 503);
   if (answer.status === 503) expect(Number(answer.headers.get('retry-after'))).to.be.greaterThan(0);
   expect(text).to.not.include(MARK);
-  expect(text).to.not.match(/\bat .+\.(ts|js):\d+|node_modules|\b(select|insert into|update) .*\b(from|values|set)\b|57P01/);
+  expect(text).to.not.match(
+    /\bat .+\.(ts|js):\d+|node_modules|\b(select|insert into|update) .*\b(from|values|set)\b|57P01/,
+  );
   expect(text).to.not.match(/access_token|refresh_token|[?&]code=/);
 }
 
@@ -43,11 +61,15 @@ for (const driver of drivers) {
       });
       after(() => harness.latchkey.stop());
 
-      it('a password sign-in fails as a whole, and trying again signs in once', () => eachStatement((n) => signInFailing(harness, n)));
+      it('a password sign-in fails as a whole, and trying again signs in once', () =>
+        eachStatement((n) => signInFailing(harness, n)));
       it('a code is still worth its tokens, once', () => eachStatement((n) => redemptionFailing(harness, n)));
-      it('a refresh token is still worth its successor', () => eachStatement((n) => refreshFailing(harness, n)));
-      it('a sign-out ends the session with everything, or is still to be done', () => eachStatement((n) => signOutFailing(harness, n)));
-      it('userinfo and introspection never answer for what they could not look up', () => eachStatement((n) => lookUpFailing(harness, n)));
+      it('a refresh token is still worth its successor', () =>
+        eachStatement((n) => refreshFailing(harness, n)));
+      it('a sign-out ends the session with everything, or is still to be done', () =>
+        eachStatement((n) => signOutFailing(harness, n)));
+      it('userinfo and introspection never answer for what they could not look up', () =>
+        eachStatement((n) => lookUpFailing(harness, n)));
     });
   }
 }
@@ -93,7 +115,10 @@ async function somebody({ latchkey }: Harness): Promise<{ email: string; userId:
   return { email, userId: await makeUser(latchkey, 'shop', email) };
 }
 
-const liveRows = async ({ latchkey }: Harness, userId: string): Promise<{ sessions: number; grants: number; tokens: number }> => {
+const liveRows = async (
+  { latchkey }: Harness,
+  userId: string,
+): Promise<{ sessions: number; grants: number; tokens: number }> => {
   const [row] = await latchkey.sql(
     `select (select count(*)::int from sessions where user_id = $1 and ended_at is null) as sessions,
             (select count(*)::int from grants where user_id = $1 and revoked_at is null) as grants,
@@ -110,7 +135,8 @@ async function signInFailing(harness: Harness, n: number): Promise<boolean> {
   const request = await authorizationRequest(configuration);
   const agent = latchkey.agent();
   const form = await agent.open(request.url.href);
-  const attempt = (): Promise<Page> => agent.submit(form, { email, password: PASSWORD }, { ending: '/password' });
+  const attempt = (): Promise<Page> =>
+    agent.submit(form, { email, password: PASSWORD }, { ending: '/password' });
   const { result: page, failed, spared } = await harness.failing(n, attempt);
   if (!failed || (spared && !page.url.startsWith(agent.origin))) {
     await expectCode(harness, { configuration, request, page });
@@ -125,16 +151,29 @@ async function signInFailing(harness: Harness, n: number): Promise<boolean> {
   if (again.url.startsWith(agent.origin)) {
     expect(again.status).to.be.within(400, 410);
     const anew = await authorizationRequest(configuration);
-    await expectCode(harness, { configuration, request: anew, page: await signInByPassword(agent, anew, email) });
+    await expectCode(harness, {
+      configuration,
+      request: anew,
+      page: await signInByPassword(agent, anew, email),
+    });
   } else await expectCode(harness, { configuration, request, page: again });
   const rows = await liveRows(harness, userId);
   expect(rows).to.deep.equal({ sessions: 1, grants: 1, tokens: 1 });
   return true;
 }
 
-async function expectCode({ shop }: Harness, at: { configuration: oidc.Configuration; request: Request; page: Page }): Promise<void> {
-  expect(new URL(at.page.url).searchParams.has('code'), `${at.page.status} ${at.page.url} ${at.page.html.slice(0, 300)}`).to.equal(true);
-  const answer = await redeemCode(at.configuration, shop, { callback: at.page.url, verifier: at.request.verifier });
+async function expectCode(
+  { shop }: Harness,
+  at: { configuration: oidc.Configuration; request: Request; page: Page },
+): Promise<void> {
+  expect(
+    new URL(at.page.url).searchParams.has('code'),
+    `${at.page.status} ${at.page.url} ${at.page.html.slice(0, 300)}`,
+  ).to.equal(true);
+  const answer = await redeemCode(at.configuration, shop, {
+    callback: at.page.url,
+    verifier: at.request.verifier,
+  });
   expect(answer.status, answer.text).to.equal(200);
 }
 
@@ -144,7 +183,8 @@ async function redemptionFailing(harness: Harness, n: number): Promise<boolean> 
   const configuration = await discover(latchkey, shop, 'shared');
   const request = await authorizationRequest(configuration);
   const { url: callback } = await signInByPassword(latchkey.agent(), request, email);
-  const redeem = (): Promise<Answer> => redeemCode(configuration, shop, { callback, verifier: request.verifier });
+  const redeem = (): Promise<Answer> =>
+    redeemCode(configuration, shop, { callback, verifier: request.verifier });
   const { result, failed } = await harness.failing(n, redeem);
   if (failed) {
     expectCleanFailure(result, result.text);
@@ -179,7 +219,10 @@ async function signOutFailing(harness: Harness, n: number): Promise<boolean> {
   const { latchkey, shop } = harness;
   const { email, userId } = await somebody(harness);
   const { agent, configuration, tokens } = await signedIn(latchkey, shop, { email });
-  const url = oidc.buildEndSessionUrl(configuration, { id_token_hint: tokens.id_token!, post_logout_redirect_uri: SIGNED_OUT });
+  const url = oidc.buildEndSessionUrl(configuration, {
+    id_token_hint: tokens.id_token!,
+    post_logout_redirect_uri: SIGNED_OUT,
+  });
   const page = await agent.open(url.href);
   const { result, failed } = await harness.failing(n, () => agent.submit(page, { logout: 'yes' }));
   if (failed) {

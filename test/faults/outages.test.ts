@@ -3,9 +3,33 @@ import * as oidc from 'openid-client';
 import { decodeJwt } from 'jose';
 import type { Agent } from '../support/agent.ts';
 import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
-import { flushRedis, type PrivatePostgres, type PrivateRedis, startPrivatePostgres, startPrivateRedis } from '../support/servers.ts';
-import { authorizationRequest, discover, makeApp, makeUser, PASSWORD, type Request, signedIn, signInByPassword, type TestClient } from '../support/sign-in.ts';
-import { type Answer, basic, call, introspect, redeemCode, refresh, userinfo } from '../support/token-calls.ts';
+import {
+  flushRedis,
+  type PrivatePostgres,
+  type PrivateRedis,
+  startPrivatePostgres,
+  startPrivateRedis,
+} from '../support/servers.ts';
+import {
+  authorizationRequest,
+  discover,
+  makeApp,
+  makeUser,
+  PASSWORD,
+  type Request,
+  signedIn,
+  signInByPassword,
+  type TestClient,
+} from '../support/sign-in.ts';
+import {
+  type Answer,
+  basic,
+  call,
+  introspect,
+  redeemCode,
+  refresh,
+  userinfo,
+} from '../support/token-calls.ts';
 
 const EMAIL = 'ada@example.com';
 
@@ -24,7 +48,11 @@ describe('when a store is away', function () {
     [postgres, redis] = await Promise.all([startPrivatePostgres(), startPrivateRedis()]);
     latchkey = await startTestLatchkey({ driver: 'redis', database: postgres, redisUrl: redis.url });
     shop = await makeApp(latchkey, 'shop', { settings: { code_ttl: 600 } });
-    const made = await latchkey.admin('POST', '/apps/shop/clients', { name: 'Worker', type: 'service', scopes: ['orders:read'] });
+    const made = await latchkey.admin('POST', '/apps/shop/clients', {
+      name: 'Worker',
+      type: 'service',
+      scopes: ['orders:read'],
+    });
     service = { appId: 'shop', clientId: made.body.client_id, secret: made.body.client_secret };
     userId = await makeUser(latchkey, 'shop', EMAIL);
     configuration = await discover(latchkey, shop, 'shared');
@@ -90,7 +118,9 @@ describe('when a store is away', function () {
     expectAway(anew, anew.html);
     const sent = await visitor.submit(form, { email: EMAIL, password: PASSWORD }, { ending: '/password' });
     expectAway(sent, sent.html);
-    const silent = await agent.open((await authorizationRequest(configuration, { prompt: 'none', scope: 'openid' })).url.href);
+    const silent = await agent.open(
+      (await authorizationRequest(configuration, { prompt: 'none', scope: 'openid' })).url.href,
+    );
     expectAway(silent, silent.html);
     await expectUnready('redis');
     // What Postgres alone decides goes on.
@@ -113,7 +143,10 @@ describe('when a store is away', function () {
     expect((await silently(agent)).has('code')).to.equal(true);
     const sessions = await latchkey.admin('GET', `/apps/shop/users/${userId}/sessions`);
     await redis.stop();
-    const ended = await latchkey.admin('DELETE', `/apps/shop/users/${userId}/sessions/${sessions.body.items[0].session_id}`);
+    const ended = await latchkey.admin(
+      'DELETE',
+      `/apps/shop/users/${userId}/sessions/${sessions.body.items[0].session_id}`,
+    );
     expect(ended.status).to.equal(204);
     expect(await latchkey.sql('select from pending_graves')).to.have.length.greaterThan(0);
     expect((await introspect(configuration, shop, tokens.access_token)).body.active).to.equal(false);
@@ -129,7 +162,11 @@ describe('when a store is away', function () {
     const { agent, tokens, visitor, form, code } = await inTheMiddle();
     await expectPublished();
     const clientCredentials = (): Promise<Answer> =>
-      call(configuration.serverMetadata().token_endpoint!, { method: 'POST', headers: basic(service), body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'orders:read' }) });
+      call(configuration.serverMetadata().token_endpoint!, {
+        method: 'POST',
+        headers: basic(service),
+        body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'orders:read' }),
+      });
     expect((await clientCredentials()).status).to.equal(200);
     await postgres.stop();
     expectAwayAnswer(await redeemCode(configuration, shop, code));
@@ -145,7 +182,11 @@ describe('when a store is away', function () {
     expectAwayAnswer(await clientCredentials());
     const anew = await visitor.open((await authorizationRequest(own)).url.href);
     expectAway(anew, anew.html);
-    expectAwayAnswer(await call(`${latchkey.baseUrl}/api/v1/apps/shop/users/${userId}`, { headers: { authorization: 'Bearer test-admin-key-0123456789-0123456789-abcdef' } }));
+    expectAwayAnswer(
+      await call(`${latchkey.baseUrl}/api/v1/apps/shop/users/${userId}`, {
+        headers: { authorization: 'Bearer test-admin-key-0123456789-0123456789-abcdef' },
+      }),
+    );
 
     await postgres.start();
     await until(async () => (await get('/readyz')).status === 200);
@@ -164,23 +205,39 @@ describe('when a store is away', function () {
     const ended = await signedIn(latchkey, shop, { email: EMAIL });
     const revoked = await signedIn(latchkey, shop, { email: EMAIL });
     const denied = await signedIn(latchkey, shop, { email: EMAIL });
-    const [session] = await latchkey.sql('select session_id from sessions s join grants g on g.session_uid = s.uid where g.grant_id = $1', [decodeJwt(ended.tokens.access_token)['gid']]);
+    const [session] = await latchkey.sql(
+      'select session_id from sessions s join grants g on g.session_uid = s.uid where g.grant_id = $1',
+      [decodeJwt(ended.tokens.access_token)['gid']],
+    );
     const sessionId = session!['session_id'];
     expect((await silently(ended.agent)).has('code')).to.equal(true);
-    expect((await latchkey.admin('DELETE', `/apps/shop/users/${userId}/sessions/${sessionId}`)).status).to.equal(204);
-    expect((await latchkey.admin('DELETE', `/apps/shop/users/${userId}/grants/${decodeJwt(revoked.tokens.access_token)['gid']}`)).status).to.equal(204);
+    expect(
+      (await latchkey.admin('DELETE', `/apps/shop/users/${userId}/sessions/${sessionId}`)).status,
+    ).to.equal(204);
+    expect(
+      (
+        await latchkey.admin(
+          'DELETE',
+          `/apps/shop/users/${userId}/grants/${decodeJwt(revoked.tokens.access_token)['gid']}`,
+        )
+      ).status,
+    ).to.equal(204);
     await oidc.tokenRevocation(configuration, denied.tokens.access_token);
 
     await flushRedis(redis.url);
     expect((await silently(ended.agent)).get('error')).to.equal('login_required');
     for (const { tokens } of [ended, revoked]) {
       expect((await introspect(configuration, shop, tokens.access_token)).body.active).to.equal(false);
-      expect((await refresh(configuration, shop, tokens.refresh_token!)).body.error).to.equal('invalid_grant');
+      expect((await refresh(configuration, shop, tokens.refresh_token!)).body.error).to.equal(
+        'invalid_grant',
+      );
     }
     expect((await introspect(configuration, shop, denied.tokens.access_token)).body.active).to.equal(false);
     expect((await userinfo(configuration, denied.tokens.access_token)).status).to.equal(401);
     for (const { callback, request } of [alive, ended, revoked, denied]) {
-      expect((await redeemCode(configuration, shop, { callback, verifier: request.verifier })).body.error).to.equal('invalid_grant');
+      expect(
+        (await redeemCode(configuration, shop, { callback, verifier: request.verifier })).body.error,
+      ).to.equal('invalid_grant');
     }
     expect((await silently(alive.agent)).has('code')).to.equal(true);
     expect((await userinfo(configuration, alive.tokens.access_token)).status).to.equal(200);

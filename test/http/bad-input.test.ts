@@ -3,7 +3,18 @@ import { expect } from 'chai';
 import type * as oidc from 'openid-client';
 import { type Agent, formsOf, type Page } from '../support/agent.ts';
 import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
-import { authorizationRequest, discover, issuerOf, makeApp, makeUser, PASSWORD, REDIRECT, signedIn, signInByPassword, type TestClient } from '../support/sign-in.ts';
+import {
+  authorizationRequest,
+  discover,
+  issuerOf,
+  makeApp,
+  makeUser,
+  PASSWORD,
+  REDIRECT,
+  signedIn,
+  signInByPassword,
+  type TestClient,
+} from '../support/sign-in.ts';
 import { type Answer, basic, call, post, tokenUrl } from '../support/token-calls.ts';
 
 const EMAIL = 'ada@example.com';
@@ -11,8 +22,25 @@ const ADMIN = { authorization: 'Bearer test-admin-key-0123456789-0123456789-abcd
 const HUGE = `a=${'x'.repeat(1024 * 1024)}`;
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const SPA_ORIGIN = 'https://spa.example.com';
-const PROTOCOL_POSTS = ['/token', '/introspect', '/revoke', '/userinfo', '/authorize', '/logout', '/logout/confirm'];
-const STEPS = ['password', 'cancel', 'consent', 'magic-link', 'magic-link/code', 'sign-up', 'sign-up/code', 'forgot'];
+const PROTOCOL_POSTS = [
+  '/token',
+  '/introspect',
+  '/revoke',
+  '/userinfo',
+  '/authorize',
+  '/logout',
+  '/logout/confirm',
+];
+const STEPS = [
+  'password',
+  'cancel',
+  'consent',
+  'magic-link',
+  'magic-link/code',
+  'sign-up',
+  'sign-up/code',
+  'forgot',
+];
 
 describe('bad input', function () {
   this.timeout(60_000);
@@ -24,7 +52,12 @@ describe('bad input', function () {
   before(async () => {
     latchkey = await startTestLatchkey();
     shop = await makeApp(latchkey, 'shop');
-    const made = await latchkey.admin('POST', '/apps/shop/clients', { name: 'Spa', type: 'spa', redirect_uris: [REDIRECT], allowed_origins: [SPA_ORIGIN] });
+    const made = await latchkey.admin('POST', '/apps/shop/clients', {
+      name: 'Spa',
+      type: 'spa',
+      redirect_uris: [REDIRECT],
+      allowed_origins: [SPA_ORIGIN],
+    });
     expect(made.status).to.equal(201);
     spa = { appId: 'shop', clientId: made.body.client_id, secret: undefined };
     await makeUser(latchkey, 'shop', EMAIL);
@@ -35,7 +68,10 @@ describe('bad input', function () {
   });
   after(() => latchkey.stop());
 
-  const protocolUrls = (): string[] => (['own', 'shared'] as const).flatMap((kind) => PROTOCOL_POSTS.map((path) => issuerOf(latchkey, 'shop', kind) + path));
+  const protocolUrls = (): string[] =>
+    (['own', 'shared'] as const).flatMap((kind) =>
+      PROTOCOL_POSTS.map((path) => issuerOf(latchkey, 'shop', kind) + path),
+    );
   /** A sign-in that waits for its person. */
   const begun = async (parameters: Record<string, string> = {}): Promise<{ agent: Agent; page: Page }> => {
     const agent = latchkey.agent();
@@ -43,7 +79,8 @@ describe('bad input', function () {
     return { agent, page: await agent.open(url.href) };
   };
   /** What differs between two answers of the same kind and means nothing. */
-  const plain = (text: string): string => text.replaceAll(/nonce="[^"]+"/g, '').replaceAll(/req_[A-Za-z0-9-]+|[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID');
+  const plain = (text: string): string =>
+    text.replaceAll(/nonce="[^"]+"/g, '').replaceAll(/req_[A-Za-z0-9-]+|[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID');
 
   describe('bodies', () => {
     it('over 1 MB are answered 413, at every endpoint that takes a form', async () => {
@@ -52,7 +89,11 @@ describe('bad input', function () {
         const answer = await call(url, { method: 'POST', headers: { ...FORM, ...basic(shop) }, body: HUGE });
         expect(answer.status, url).to.equal(413);
       }
-      for (const step of STEPS) expect((await agent.open(`${page.url}/${step}`, { method: 'POST', headers: FORM, body: HUGE })).status, step).to.equal(413);
+      for (const step of STEPS)
+        expect(
+          (await agent.open(`${page.url}/${step}`, { method: 'POST', headers: FORM, body: HUGE })).status,
+          step,
+        ).to.equal(413);
     });
 
     it('over 1 MB whose length was not said are answered 413 too', async () => {
@@ -63,27 +104,62 @@ describe('bad input', function () {
             controller.close();
           },
         });
-        const answer = await call(latchkey.baseUrl + path, { method: 'POST', headers: { ...FORM, ...basic(shop) }, body, duplex: 'half' } as RequestInit);
+        const answer = await call(latchkey.baseUrl + path, {
+          method: 'POST',
+          headers: { ...FORM, ...basic(shop) },
+          body,
+          duplex: 'half',
+        } as RequestInit);
         expect(answer.status).to.equal(413);
       }
     });
 
     it('of another type are answered 415, at every endpoint that takes a form', async () => {
       const { agent, page } = await begun();
-      const types = ['application/json', 'multipart/form-data; boundary=x', 'text/plain', 'application/x-www-form-urlencoded; charset=utf-16'];
+      const types = [
+        'application/json',
+        'multipart/form-data; boundary=x',
+        'text/plain',
+        'application/x-www-form-urlencoded; charset=utf-16',
+      ];
       for (const type of types) {
         for (const url of protocolUrls()) {
-          const answer = await call(url, { method: 'POST', headers: { 'content-type': type, ...basic(shop) }, body: 'client_id=shop&a=b' });
+          const answer = await call(url, {
+            method: 'POST',
+            headers: { 'content-type': type, ...basic(shop) },
+            body: 'client_id=shop&a=b',
+          });
           expect(answer.status, `${url} ${type}`).to.equal(415);
         }
-        for (const step of STEPS) expect((await agent.open(`${page.url}/${step}`, { method: 'POST', headers: { 'content-type': type }, body: '{}' })).status, `${step} ${type}`).to.equal(415);
+        for (const step of STEPS)
+          expect(
+            (
+              await agent.open(`${page.url}/${step}`, {
+                method: 'POST',
+                headers: { 'content-type': type },
+                body: '{}',
+              })
+            ).status,
+            `${step} ${type}`,
+          ).to.equal(415);
       }
     });
 
     it('that are not UTF-8 or are packed are refused', async () => {
       for (const url of [`${latchkey.baseUrl}/token`, `${latchkey.baseUrl}/auth/shop/token`]) {
-        expect((await call(url, { method: 'POST', headers: FORM, body: new Uint8Array([0x61, 0x3d, 0xff, 0xfe]) })).status).to.equal(400);
-        expect((await call(url, { method: 'POST', headers: { ...FORM, 'content-encoding': 'gzip' }, body: 'client_id=shop' })).status).to.equal(415);
+        expect(
+          (await call(url, { method: 'POST', headers: FORM, body: new Uint8Array([0x61, 0x3d, 0xff, 0xfe]) }))
+            .status,
+        ).to.equal(400);
+        expect(
+          (
+            await call(url, {
+              method: 'POST',
+              headers: { ...FORM, 'content-encoding': 'gzip' },
+              body: 'client_id=shop',
+            })
+          ).status,
+        ).to.equal(415);
       }
     });
   });
@@ -92,11 +168,27 @@ describe('bad input', function () {
     it('#11 given twice are refused at the authorization endpoint, without a code', async () => {
       for (const kind of ['own', 'shared'] as const) {
         const { agent } = await signedIn(latchkey, shop, { email: EMAIL, kind });
-        for (const name of ['client_id', 'redirect_uri', 'scope', 'state', 'response_type', 'code_challenge']) {
-          const { url } = await authorizationRequest(configurations[kind], { prompt: 'none', scope: 'openid' });
-          url.searchParams.append(name, name === 'redirect_uri' ? 'http://evil.test/' : url.searchParams.get(name)!);
+        for (const name of [
+          'client_id',
+          'redirect_uri',
+          'scope',
+          'state',
+          'response_type',
+          'code_challenge',
+        ]) {
+          const { url } = await authorizationRequest(configurations[kind], {
+            prompt: 'none',
+            scope: 'openid',
+          });
+          url.searchParams.append(
+            name,
+            name === 'redirect_uri' ? 'http://evil.test/' : url.searchParams.get(name)!,
+          );
           const page = await agent.open(url.href);
-          if (page.url.startsWith(REDIRECT)) expect(new URL(page.url).searchParams.get('error'), `${kind} ${name}`).to.equal('invalid_request');
+          if (page.url.startsWith(REDIRECT))
+            expect(new URL(page.url).searchParams.get('error'), `${kind} ${name}`).to.equal(
+              'invalid_request',
+            );
           else expect(page.status, `${kind} ${name}`).to.equal(400);
           expect(page.url).to.not.match(/[?&]code=/);
           expect(page.url).to.not.include('evil.test');
@@ -107,28 +199,65 @@ describe('bad input', function () {
     it('#11 given twice are answered 400 at the other endpoints and in forms', async () => {
       for (const kind of ['own', 'shared'] as const) {
         for (const path of ['/token', '/introspect', '/revoke']) {
-          const answer = await call(issuerOf(latchkey, 'shop', kind) + path, { method: 'POST', headers: { ...FORM, ...basic(shop) }, body: 'grant_type=client_credentials&token=a&token=b&scope=x&scope=y&grant_type=client_credentials' });
+          const answer = await call(issuerOf(latchkey, 'shop', kind) + path, {
+            method: 'POST',
+            headers: { ...FORM, ...basic(shop) },
+            body: 'grant_type=client_credentials&token=a&token=b&scope=x&scope=y&grant_type=client_credentials',
+          });
           expect([answer.status, answer.body.error], kind + path).to.deep.equal([400, 'invalid_request']);
         }
       }
       const { agent, page } = await begun();
-      const { csrf } = formsOf(page).find((form) => form.action.endsWith('/password'))!.fields as { csrf: string };
+      const { csrf } = formsOf(page).find((form) => form.action.endsWith('/password'))!.fields as {
+        csrf: string;
+      };
       const body = `csrf=${csrf}&email=${EMAIL}&email=${EMAIL}&password=${encodeURIComponent(PASSWORD)}`;
-      expect((await agent.open(`${page.url}/password`, { method: 'POST', headers: { ...FORM, origin: latchkey.baseUrl }, body })).status).to.equal(400);
+      expect(
+        (
+          await agent.open(`${page.url}/password`, {
+            method: 'POST',
+            headers: { ...FORM, origin: latchkey.baseUrl },
+            body,
+          })
+        ).status,
+      ).to.equal(400);
     });
 
     it('that name two clients are refused at the shared issuer', async () => {
-      const answer = await post(`${latchkey.baseUrl}/token`, shop, { grant_type: 'client_credentials', client_id: spa.clientId });
+      const answer = await post(`${latchkey.baseUrl}/token`, shop, {
+        grant_type: 'client_credentials',
+        client_id: spa.clientId,
+      });
       expect([answer.status, answer.body.error]).to.deep.equal([400, 'invalid_request']);
     });
 
     it('that nobody knows are ignored at the endpoints of OAuth and in forms (RFC 6749 §3.1)', async () => {
       for (const kind of ['own', 'shared'] as const) {
         const agent = latchkey.agent();
-        const request = await authorizationRequest(configurations[kind], { zzz: 'unknown', user_id: 'usr_x' });
+        const request = await authorizationRequest(configurations[kind], {
+          zzz: 'unknown',
+          user_id: 'usr_x',
+        });
         const form = await agent.open(request.url.href);
-        const page = await agent.submit(form, { email: EMAIL, password: PASSWORD, user_id: 'usr_x', email_verified: 'true', __proto__: 'x', constructor: 'y' }, { ending: '/password' });
-        const answer = await post(tokenUrl(configurations[kind]), shop, { grant_type: 'authorization_code', code: new URL(page.url).searchParams.get('code')!, redirect_uri: REDIRECT, code_verifier: request.verifier, zzz: 'unknown' });
+        const page = await agent.submit(
+          form,
+          {
+            email: EMAIL,
+            password: PASSWORD,
+            user_id: 'usr_x',
+            email_verified: 'true',
+            __proto__: 'x',
+            constructor: 'y',
+          },
+          { ending: '/password' },
+        );
+        const answer = await post(tokenUrl(configurations[kind]), shop, {
+          grant_type: 'authorization_code',
+          code: new URL(page.url).searchParams.get('code')!,
+          redirect_uri: REDIRECT,
+          code_verifier: request.verifier,
+          zzz: 'unknown',
+        });
         expect(answer.status, answer.text).to.equal(200);
       }
     });
@@ -136,10 +265,36 @@ describe('bad input', function () {
     it('#18 of client authentication are refused in the query, doubled, or in the wrong way', async () => {
       for (const url of [tokenUrl(configurations.own), tokenUrl(configurations.shared)]) {
         const form = { grant_type: 'client_credentials' };
-        expect((await call(`${url}?client_id=shop&client_secret=${shop.secret}`, { method: 'POST', body: new URLSearchParams(form) })).status).to.be.oneOf([400, 401]);
-        expect((await call(url, { method: 'POST', headers: basic(shop), body: new URLSearchParams({ ...form, client_secret: shop.secret! }) })).status).to.be.oneOf([400, 401]);
-        for (const header of ['Basic', 'Basic !!!', 'Basic c2hvcA==', `Basic ${Buffer.from('shop:%').toString('base64')}`, 'Bearer x', 'Basic '.padEnd(9000, 'A')]) {
-          const answer = await call(url, { method: 'POST', headers: { authorization: header }, body: new URLSearchParams(form) });
+        expect(
+          (
+            await call(`${url}?client_id=shop&client_secret=${shop.secret}`, {
+              method: 'POST',
+              body: new URLSearchParams(form),
+            })
+          ).status,
+        ).to.be.oneOf([400, 401]);
+        expect(
+          (
+            await call(url, {
+              method: 'POST',
+              headers: basic(shop),
+              body: new URLSearchParams({ ...form, client_secret: shop.secret! }),
+            })
+          ).status,
+        ).to.be.oneOf([400, 401]);
+        for (const header of [
+          'Basic',
+          'Basic !!!',
+          'Basic c2hvcA==',
+          `Basic ${Buffer.from('shop:%').toString('base64')}`,
+          'Bearer x',
+          'Basic '.padEnd(9000, 'A'),
+        ]) {
+          const answer = await call(url, {
+            method: 'POST',
+            headers: { authorization: header },
+            body: new URLSearchParams(form),
+          });
           expect(answer.status, header.slice(0, 40)).to.be.within(400, 401);
         }
       }
@@ -149,22 +304,49 @@ describe('bad input', function () {
       for (const type of ['token', 'id_token', 'code id_token', 'code token', 'none']) {
         const { url } = await authorizationRequest(configurations.own, { response_type: type });
         const page = await latchkey.agent().open(url.href);
-        expect(page.url + page.html, type).to.match(/unsupported_response_type|unauthorized_client|invalid_request/);
+        expect(page.url + page.html, type).to.match(
+          /unsupported_response_type|unauthorized_client|invalid_request/,
+        );
       }
-      expect((await post(tokenUrl(configurations.own), shop, { grant_type: 'password', username: 'a', password: 'b' })).body.error).to.equal('unsupported_grant_type');
+      expect(
+        (
+          await post(tokenUrl(configurations.own), shop, {
+            grant_type: 'password',
+            username: 'a',
+            password: 'b',
+          })
+        ).body.error,
+      ).to.equal('unsupported_grant_type');
     });
   });
 
   describe('#1 #2 redirect URIs and client ids', () => {
     it('are compared exactly: anything else is a 400 page that leads nowhere', async () => {
       const evil = ['/', '?x=1', '%2f..%2fe', '/../e', '#x'].map((suffix) => REDIRECT + suffix);
-      evil.push('http://localhost:1@evil.test/callback', 'http://evil.test/callback', 'http://localhost.evil.test:1/callback', 'http://LOCALHOST:1/callback', 'http://localhost:1/CALLBACK', 'http://localhost:2/callback', 'https://localhost:1/callback');
-      evil.push('javascript:alert(1)', 'data:text/html,x', '//evil.test/callback', ' ', `${REDIRECT} http://evil.test`);
+      evil.push(
+        'http://localhost:1@evil.test/callback',
+        'http://evil.test/callback',
+        'http://localhost.evil.test:1/callback',
+        'http://LOCALHOST:1/callback',
+        'http://localhost:1/CALLBACK',
+        'http://localhost:2/callback',
+        'https://localhost:1/callback',
+      );
+      evil.push(
+        'javascript:alert(1)',
+        'data:text/html,x',
+        '//evil.test/callback',
+        ' ',
+        `${REDIRECT} http://evil.test`,
+      );
       for (const kind of ['own', 'shared'] as const) {
         for (const uri of evil) {
           const { url } = await authorizationRequest(configurations[kind], { redirect_uri: uri });
           const response = await latchkey.agent().send(url.href);
-          expect([response.status, response.headers.get('location')], `${kind} ${uri}`).to.deep.equal([400, null]);
+          expect([response.status, response.headers.get('location')], `${kind} ${uri}`).to.deep.equal([
+            400,
+            null,
+          ]);
           expect(await response.text()).to.not.include('evil.test');
         }
       }
@@ -172,7 +354,12 @@ describe('bad input', function () {
 
     it('that are markup come back nowhere', async () => {
       for (const kind of ['own', 'shared'] as const) {
-        for (const parameters of [{ client_id: '<svg/onload=1>' }, { redirect_uri: '"><svg/onload=1>' }, { response_mode: '<svg/onload=1>' }, { ui_locales: '"><svg/onload=1>', redirect_uri: 'x:y' }]) {
+        for (const parameters of [
+          { client_id: '<svg/onload=1>' },
+          { redirect_uri: '"><svg/onload=1>' },
+          { response_mode: '<svg/onload=1>' },
+          { ui_locales: '"><svg/onload=1>', redirect_uri: 'x:y' },
+        ]) {
           const { url } = await authorizationRequest(configurations[kind], parameters);
           const page = await latchkey.agent().open(url.href);
           expect(page.status).to.be.oneOf([400, 303]);
@@ -212,13 +399,24 @@ describe('bad input', function () {
         expect([page.status, page.headers.get('location')], appId).to.deep.equal([400, null]);
         pages.add(plain(page.html));
         for (const path of ['/token', '/introspect', '/revoke']) {
-          const answer = await post(latchkey.baseUrl + path, { appId, clientId: encodeURIComponent(appId), secret: 'x' }, { grant_type: 'client_credentials', token: 'x' });
-          expect([answer.status, answer.body.error], `${path} ${appId}`).to.deep.equal([401, 'invalid_client']);
+          const answer = await post(
+            latchkey.baseUrl + path,
+            { appId, clientId: encodeURIComponent(appId), secret: 'x' },
+            { grant_type: 'client_credentials', token: 'x' },
+          );
+          expect([answer.status, answer.body.error], `${path} ${appId}`).to.deep.equal([
+            401,
+            'invalid_client',
+          ]);
         }
       }
       expect([...pages]).to.have.length(1);
       const claims = Buffer.from(JSON.stringify({ app_id: 'closed' })).toString('base64url');
-      const refused = await call(`${latchkey.baseUrl}/userinfo`, { headers: { authorization: `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.${claims}.x` } });
+      const refused = await call(`${latchkey.baseUrl}/userinfo`, {
+        headers: {
+          authorization: `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.${claims}.x`,
+        },
+      });
       expect([refused.status, refused.body.error]).to.deep.equal([401, 'invalid_token']);
     });
   });
@@ -235,7 +433,11 @@ describe('bad input', function () {
 
     it('#39 that are finished are not taken up again', async () => {
       const { agent, page } = await begun();
-      const callback = await agent.submit(page, { email: EMAIL, password: PASSWORD }, { ending: '/password' });
+      const callback = await agent.submit(
+        page,
+        { email: EMAIL, password: PASSWORD },
+        { ending: '/password' },
+      );
       expect(callback.url).to.match(/[?&]code=/);
       expect((await agent.open(page.url)).status).to.equal(410);
       const again = await agent.submit(page, { email: EMAIL, password: PASSWORD }, { ending: '/password' });
@@ -248,7 +450,11 @@ describe('bad input', function () {
       const foreign = formsOf(other.page).find((form) => form.action.endsWith('/password'))!.fields['csrf']!;
       const own = formsOf(page).find((form) => form.action.endsWith('/password'))!.fields['csrf']!;
       const send = (csrf: Record<string, string>, headers: Record<string, string> = {}): Promise<Page> =>
-        agent.open(`${page.url}/password`, { method: 'POST', headers, body: new URLSearchParams({ ...csrf, email: EMAIL, password: PASSWORD }) });
+        agent.open(`${page.url}/password`, {
+          method: 'POST',
+          headers,
+          body: new URLSearchParams({ ...csrf, email: EMAIL, password: PASSWORD }),
+        });
       expect((await send({})).status).to.equal(403);
       expect((await send({ csrf: foreign })).status).to.equal(403);
       expect((await send({ csrf: own }, { origin: 'https://evil.test' })).status).to.equal(403);
@@ -258,15 +464,38 @@ describe('bad input', function () {
   });
 
   describe('#32 a forged Host, X-Forwarded-Host or Forwarded', () => {
-    const forged = { host: 'evil.test', 'x-forwarded-host': 'evil.test', 'x-forwarded-proto': 'https', forwarded: 'host=evil.test;proto=https', 'x-original-host': 'evil.test' };
-    const raw = (path: string, options: { method?: string; headers?: Record<string, string>; body?: string } = {}): Promise<{ status: number; text: string }> =>
+    const forged = {
+      host: 'evil.test',
+      'x-forwarded-host': 'evil.test',
+      'x-forwarded-proto': 'https',
+      forwarded: 'host=evil.test;proto=https',
+      'x-original-host': 'evil.test',
+    };
+    const raw = (
+      path: string,
+      options: { method?: string; headers?: Record<string, string>; body?: string } = {},
+    ): Promise<{ status: number; text: string }> =>
       new Promise((resolve, reject) => {
         const target = new URL(latchkey.baseUrl);
-        const sent = httpRequest({ host: '127.0.0.1', port: target.port, path, method: options.method ?? 'GET', headers: { ...options.headers, ...forged } }, (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.on('end', () => resolve({ status: response.statusCode!, text: JSON.stringify(response.headers) + Buffer.concat(chunks).toString() }));
-        });
+        const sent = httpRequest(
+          {
+            host: '127.0.0.1',
+            port: target.port,
+            path,
+            method: options.method ?? 'GET',
+            headers: { ...options.headers, ...forged },
+          },
+          (response) => {
+            const chunks: Buffer[] = [];
+            response.on('data', (chunk: Buffer) => chunks.push(chunk));
+            response.on('end', () =>
+              resolve({
+                status: response.statusCode!,
+                text: JSON.stringify(response.headers) + Buffer.concat(chunks).toString(),
+              }),
+            );
+          },
+        );
         sent.once('error', reject).end(options.body);
       });
 
@@ -276,7 +505,15 @@ describe('bad input', function () {
         const metadata = await raw(`${prefix}/.well-known/openid-configuration`);
         expect(metadata.text).to.include(`"token_endpoint":"${issuerOf(latchkey, 'shop', kind)}/token"`);
         const { url } = await authorizationRequest(configurations[kind]);
-        for (const path of [`${prefix}/.well-known/openid-configuration`, `${prefix}/.well-known/jwks.json`, url.pathname + url.search, `${prefix}/logout?client_id=shop`, '/', '/nothing', '/api/v1/openapi.json']) {
+        for (const path of [
+          `${prefix}/.well-known/openid-configuration`,
+          `${prefix}/.well-known/jwks.json`,
+          url.pathname + url.search,
+          `${prefix}/logout?client_id=shop`,
+          '/',
+          '/nothing',
+          '/api/v1/openapi.json',
+        ]) {
           expect((await raw(path)).text, path).to.not.include('evil');
         }
       }
@@ -285,13 +522,22 @@ describe('bad input', function () {
     it('appears in no mail', async () => {
       const { agent, page } = await begun();
       const form = formsOf(page).find((one) => one.action.endsWith('/password'))!;
-      const cookie = agent.cookieNames().map((name) => `${name}=${agent.cookie(name)}`).join('; ');
+      const cookie = agent
+        .cookieNames()
+        .map((name) => `${name}=${agent.cookie(name)}`)
+        .join('; ');
       const path = `${new URL(page.url).pathname}/magic-link`;
-      const sent = await raw(path, { method: 'POST', headers: { ...FORM, cookie }, body: new URLSearchParams({ ...form.fields, email: EMAIL }).toString() });
+      const sent = await raw(path, {
+        method: 'POST',
+        headers: { ...FORM, cookie },
+        body: new URLSearchParams({ ...form.fields, email: EMAIL }).toString(),
+      });
       expect(sent.status, sent.text).to.equal(303);
       expect(sent.text).to.not.include('evil');
       const [mail] = await latchkey.mailsTo(EMAIL);
-      expect(mail!.text + mail!.html).to.include(`${latchkey.baseUrl}/auth/shop/`).and.not.include('evil');
+      expect(mail!.text + mail!.html)
+        .to.include(`${latchkey.baseUrl}/auth/shop/`)
+        .and.not.include('evil');
     });
   });
 });
@@ -307,7 +553,12 @@ describe('what any request may meet', function () {
   before(async () => {
     latchkey = await startTestLatchkey();
     shop = await makeApp(latchkey, 'shop');
-    const made = await latchkey.admin('POST', '/apps/shop/clients', { name: 'Spa', type: 'spa', redirect_uris: [REDIRECT], allowed_origins: [SPA_ORIGIN] });
+    const made = await latchkey.admin('POST', '/apps/shop/clients', {
+      name: 'Spa',
+      type: 'spa',
+      redirect_uris: [REDIRECT],
+      allowed_origins: [SPA_ORIGIN],
+    });
     spa = { appId: 'shop', clientId: made.body.client_id, secret: undefined };
     await makeUser(latchkey, 'shop', EMAIL);
     configuration = await discover(latchkey, spa, 'shared');
@@ -317,10 +568,25 @@ describe('what any request may meet', function () {
   const codeOfSpa = async (): Promise<Record<string, string>> => {
     const request = await authorizationRequest(configuration);
     const page = await signInByPassword(latchkey.agent(), request, EMAIL);
-    return { grant_type: 'authorization_code', client_id: spa.clientId, code: new URL(page.url).searchParams.get('code')!, redirect_uri: REDIRECT, code_verifier: request.verifier };
+    return {
+      grant_type: 'authorization_code',
+      client_id: spa.clientId,
+      code: new URL(page.url).searchParams.get('code')!,
+      redirect_uri: REDIRECT,
+      code_verifier: request.verifier,
+    };
   };
-  const send = (path: string, origin: string, form?: Record<string, string>, headers: Record<string, string> = {}): Promise<Answer> =>
-    call(latchkey.baseUrl + path, { method: form ? 'POST' : 'GET', headers: { origin, ...headers }, ...(form ? { body: new URLSearchParams(form) } : {}) });
+  const send = (
+    path: string,
+    origin: string,
+    form?: Record<string, string>,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> =>
+    call(latchkey.baseUrl + path, {
+      method: form ? 'POST' : 'GET',
+      headers: { origin, ...headers },
+      ...(form ? { body: new URLSearchParams(form) } : {}),
+    });
   const expectClosed = (answer: Answer, what: string): void => {
     expect(answer.headers.get('access-control-allow-origin'), what).to.equal(null);
     expect(answer.headers.get('access-control-allow-credentials'), what).to.equal(null);
@@ -338,12 +604,30 @@ describe('what any request may meet', function () {
     for (const prefix of ['', '/auth/shop']) {
       expectClosed(await send(`${prefix}/userinfo`, evil, undefined, bearer), 'userinfo');
       expectClosed(await send(`${prefix}/userinfo`, evil), 'userinfo without a token');
-      expectClosed(await send(`${prefix}/userinfo`, evil, undefined, { authorization: 'Bearer x' }), 'userinfo with nonsense');
+      expectClosed(
+        await send(`${prefix}/userinfo`, evil, undefined, { authorization: 'Bearer x' }),
+        'userinfo with nonsense',
+      );
       for (const path of ['/token', '/introspect', '/revoke']) {
-        expectClosed(await send(prefix + path, evil, { client_id: spa.clientId, token: 'x', grant_type: 'refresh_token', refresh_token: 'x' }), prefix + path);
+        expectClosed(
+          await send(prefix + path, evil, {
+            client_id: spa.clientId,
+            token: 'x',
+            grant_type: 'refresh_token',
+            refresh_token: 'x',
+          }),
+          prefix + path,
+        );
         expectClosed(await send(prefix + path, evil, { client_id: 'nobody' }), prefix + path);
         expectClosed(await send(prefix + path, evil, { token: 'x' }, basic(shop)), prefix + path);
-        expectClosed(await call(latchkey.baseUrl + prefix + path, { method: 'POST', headers: { origin: evil, 'content-type': 'application/json' }, body: '{}' }), prefix + path);
+        expectClosed(
+          await call(latchkey.baseUrl + prefix + path, {
+            method: 'POST',
+            headers: { origin: evil, 'content-type': 'application/json' },
+            body: '{}',
+          }),
+          prefix + path,
+        );
       }
       expectClosed(await send(`${prefix}/authorize?client_id=${spa.clientId}`, evil), 'authorize');
     }
@@ -352,7 +636,15 @@ describe('what any request may meet', function () {
 
   it('#30 an allowed origin may read answers of its client, without credentials', async () => {
     const answer = await send('/token', SPA_ORIGIN, await codeOfSpa());
-    const answers = [answer, await send('/token', SPA_ORIGIN, { grant_type: 'refresh_token', refresh_token: 'x', client_id: spa.clientId }), await send('/userinfo', SPA_ORIGIN, undefined, { authorization: `Bearer ${answer.body.access_token}` })];
+    const answers = [
+      answer,
+      await send('/token', SPA_ORIGIN, {
+        grant_type: 'refresh_token',
+        refresh_token: 'x',
+        client_id: spa.clientId,
+      }),
+      await send('/userinfo', SPA_ORIGIN, undefined, { authorization: `Bearer ${answer.body.access_token}` }),
+    ];
     expect(answers.map((one) => one.status)).to.deep.equal([200, 400, 200]);
     for (const one of answers) {
       expect(one.headers.get('access-control-allow-origin')).to.equal(SPA_ORIGIN);
@@ -362,45 +654,96 @@ describe('what any request may meet', function () {
   });
 
   it('#30 a preflight is answered 204 for any origin, without credentials, and the documents are open', async () => {
-    for (const path of ['/token', '/userinfo', '/auth/shop/token', '/auth/shop/userinfo', '/auth/no-such-app/token']) {
-      const answer = await call(latchkey.baseUrl + path, { method: 'OPTIONS', headers: { origin: 'https://any.test', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' } });
+    for (const path of [
+      '/token',
+      '/userinfo',
+      '/auth/shop/token',
+      '/auth/shop/userinfo',
+      '/auth/no-such-app/token',
+    ]) {
+      const answer = await call(latchkey.baseUrl + path, {
+        method: 'OPTIONS',
+        headers: {
+          origin: 'https://any.test',
+          'access-control-request-method': 'POST',
+          'access-control-request-headers': 'authorization',
+        },
+      });
       expect(answer.status).to.equal(204);
       expect(answer.headers.get('access-control-allow-credentials')).to.equal(null);
     }
-    for (const path of ['/.well-known/openid-configuration', '/.well-known/jwks.json', '/auth/shop/.well-known/openid-configuration', '/auth/shop/.well-known/jwks.json']) {
-      expect((await send(path, 'https://any.test')).headers.get('access-control-allow-origin')).to.be.oneOf(['*', 'https://any.test']);
+    for (const path of [
+      '/.well-known/openid-configuration',
+      '/.well-known/jwks.json',
+      '/auth/shop/.well-known/openid-configuration',
+      '/auth/shop/.well-known/jwks.json',
+    ]) {
+      expect((await send(path, 'https://any.test')).headers.get('access-control-allow-origin')).to.be.oneOf([
+        '*',
+        'https://any.test',
+      ]);
     }
   });
 
   it('#31 what holds tokens, people or secrets is stored by no cache', async () => {
-    const answer = await call(`${latchkey.baseUrl}/token`, { method: 'POST', body: new URLSearchParams(await codeOfSpa()) });
-    const failed = await call(`${latchkey.baseUrl}/token`, { method: 'POST', body: new URLSearchParams({ client_id: 'nobody' }) });
-    const info = await call(`${latchkey.baseUrl}/userinfo`, { headers: { authorization: `Bearer ${answer.body.access_token}` } });
+    const answer = await call(`${latchkey.baseUrl}/token`, {
+      method: 'POST',
+      body: new URLSearchParams(await codeOfSpa()),
+    });
+    const failed = await call(`${latchkey.baseUrl}/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ client_id: 'nobody' }),
+    });
+    const info = await call(`${latchkey.baseUrl}/userinfo`, {
+      headers: { authorization: `Bearer ${answer.body.access_token}` },
+    });
     const looked = await post(`${latchkey.baseUrl}/introspect`, shop, { token: answer.body.access_token });
     const agent = latchkey.agent();
     const page = await agent.open((await authorizationRequest(configuration)).url.href);
-    const wrong = await agent.submit(page, { email: EMAIL, password: 'wrong wrong wrong wrong' }, { ending: '/password' });
+    const wrong = await agent.submit(
+      page,
+      { email: EMAIL, password: 'wrong wrong wrong wrong' },
+      { ending: '/password' },
+    );
     const admin = await call(`${latchkey.baseUrl}/api/v1/apps`, { headers: ADMIN });
-    for (const [name, one] of Object.entries({ answer, failed, info, looked, page, wrong, admin })) expect(one.headers.get('cache-control') ?? '', name).to.include('no-store');
+    for (const [name, one] of Object.entries({ answer, failed, info, looked, page, wrong, admin }))
+      expect(one.headers.get('cache-control') ?? '', name).to.include('no-store');
     for (const html of [page, wrong]) {
       expect(html.headers.get('referrer-policy')).to.equal('no-referrer');
       expect(html.headers.get('x-frame-options')).to.equal('DENY');
-      expect(html.headers.get('content-security-policy')).to.include("frame-ancestors 'none'").and.not.include('unsafe-');
+      expect(html.headers.get('content-security-policy'))
+        .to.include("frame-ancestors 'none'")
+        .and.not.include('unsafe-');
     }
   });
 
   it('methods that an endpoint does not know are refused without a fault, and HEAD is GET without a body', async () => {
-    const paths = ['/token', '/userinfo', '/authorize', '/introspect', '/revoke', '/logout', '/logout/confirm', '/.well-known/openid-configuration', '/.well-known/jwks.json'];
+    const paths = [
+      '/token',
+      '/userinfo',
+      '/authorize',
+      '/introspect',
+      '/revoke',
+      '/logout',
+      '/logout/confirm',
+      '/.well-known/openid-configuration',
+      '/.well-known/jwks.json',
+    ];
     for (const prefix of ['', '/auth/shop']) {
       for (const path of [...paths, '/interaction/x', '/interaction/x/password']) {
         for (const method of ['PUT', 'PATCH', 'DELETE', 'PROPFIND']) {
-          const answer = await call(latchkey.baseUrl + prefix + path, { method, headers: FORM, ...(method === 'PROPFIND' ? {} : { body: 'client_id=shop' }) });
+          const answer = await call(latchkey.baseUrl + prefix + path, {
+            method,
+            headers: FORM,
+            ...(method === 'PROPFIND' ? {} : { body: 'client_id=shop' }),
+          });
           expect(answer.status, `${method} ${prefix}${path}`).to.be.within(400, 405);
         }
         const head = await call(latchkey.baseUrl + prefix + path, { method: 'HEAD' });
         expect([head.status < 500, head.text], `HEAD ${prefix}${path}`).to.deep.equal([true, '']);
       }
-      for (const path of paths.slice(-2)) expect((await call(latchkey.baseUrl + prefix + path, { method: 'HEAD' })).status).to.equal(200);
+      for (const path of paths.slice(-2))
+        expect((await call(latchkey.baseUrl + prefix + path, { method: 'HEAD' })).status).to.equal(200);
     }
   });
 
@@ -409,31 +752,65 @@ describe('what any request may meet', function () {
     const userId = (await latchkey.admin('GET', `/apps/shop/users?email=${EMAIL}`)).body.items[0].user_id;
     const values: Record<string, string> = { app_id: 'shop', client_id: spa.clientId, user_id: userId };
     let count = 0;
-    for (const [path, operations] of Object.entries(description.paths as Record<string, Record<string, any>>)) {
+    for (const [path, operations] of Object.entries(
+      description.paths as Record<string, Record<string, any>>,
+    )) {
       for (const [method, operation] of Object.entries(operations)) {
         if (!operation.requestBody) continue;
         count += 1;
-        const url = latchkey.baseUrl + (path.startsWith('/api/') ? '' : '/api/v1') + path.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? 'sec_0190a0a0-0000-7000-8000-000000000000');
-        const ask = (type: string, body: string): Promise<Answer> => call(url, { method: method.toUpperCase(), headers: { ...ADMIN, 'content-type': type }, body });
+        const url =
+          latchkey.baseUrl +
+          (path.startsWith('/api/') ? '' : '/api/v1') +
+          path.replaceAll(
+            /\{(\w+)\}/g,
+            (_, name: string) => values[name] ?? 'sec_0190a0a0-0000-7000-8000-000000000000',
+          );
+        const ask = (type: string, body: string): Promise<Answer> =>
+          call(url, { method: method.toUpperCase(), headers: { ...ADMIN, 'content-type': type }, body });
         const what = `${method} ${path}`;
-        expect((await ask('application/json', JSON.stringify({ name: 'x'.repeat(1024 * 1024) }))).status, what).to.equal(413);
+        expect(
+          (await ask('application/json', JSON.stringify({ name: 'x'.repeat(1024 * 1024) }))).status,
+          what,
+        ).to.equal(413);
         expect((await ask('text/plain', '{}')).status, what).to.equal(415);
         expect((await ask('application/x-www-form-urlencoded', 'a=b')).status, what).to.equal(415);
-        for (const body of ['{', '', '[', '{"a":1', '{"__proto__":{"x":1}}', '['.repeat(100) + ']'.repeat(100)]) {
+        for (const body of [
+          '{',
+          '',
+          '[',
+          '{"a":1',
+          '{"__proto__":{"x":1}}',
+          '['.repeat(100) + ']'.repeat(100),
+        ]) {
           const answer = await ask('application/json', body);
-          expect([answer.status, answer.headers.get('content-type')], `${what} ${body}`).to.deep.equal([400, 'application/problem+json']);
+          expect([answer.status, answer.headers.get('content-type')], `${what} ${body}`).to.deep.equal([
+            400,
+            'application/problem+json',
+          ]);
         }
         const unknown = await ask('application/json', '{"zzz_unknown":1}');
-        expect([unknown.status, unknown.body.code, unknown.body.field], what).to.deep.equal([400, 'request.unknown_field', 'zzz_unknown']);
+        expect([unknown.status, unknown.body.code, unknown.body.field], what).to.deep.equal([
+          400,
+          'request.unknown_field',
+          'zzz_unknown',
+        ]);
       }
     }
     expect(count).to.be.greaterThan(5);
   });
 
   it('the Admin API names the field of a query that is unknown or doubled', async () => {
-    for (const [query, code] of [['zzz=1', 'request.unknown_field'], ['limit=1&limit=2', 'request.duplicate_field'], ['limit=many', 'request.invalid']]) {
+    for (const [query, code] of [
+      ['zzz=1', 'request.unknown_field'],
+      ['limit=1&limit=2', 'request.duplicate_field'],
+      ['limit=many', 'request.invalid'],
+    ]) {
       const answer = await call(`${latchkey.baseUrl}/api/v1/apps?${query}`, { headers: ADMIN });
-      expect([answer.status, answer.body.code, answer.body.field]).to.deep.equal([400, code, query!.split('=')[0]]);
+      expect([answer.status, answer.body.code, answer.body.field]).to.deep.equal([
+        400,
+        code,
+        query!.split('=')[0],
+      ]);
     }
   });
 });

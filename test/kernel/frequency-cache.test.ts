@@ -13,7 +13,9 @@ describe('a frequency cache', () => {
     for (let i = 0; i < 50; i += 1) cache.set(`hot${i}`, i);
     for (let round = 0; round < 10; round += 1) for (let i = 0; i < 50; i += 1) cache.get(`hot${i}`);
     for (let i = 0; i < 5000; i += 1) cache.set(`scan${i}`, i);
-    const kept = Array.from({ length: 50 }, (_, i) => cache.get(`hot${i}`)).filter((value) => value !== undefined);
+    const kept = Array.from({ length: 50 }, (_, i) => cache.get(`hot${i}`)).filter(
+      (value) => value !== undefined,
+    );
     expect(kept.length).to.be.greaterThan(45);
   });
 

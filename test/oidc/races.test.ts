@@ -1,7 +1,15 @@
 import { expect } from 'chai';
 import type * as oidc from 'openid-client';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
-import { authorizationRequest, discover, makeApp, makeUser, signedIn, signInByPassword, type TestClient } from '../support/sign-in.ts';
+import {
+  authorizationRequest,
+  discover,
+  makeApp,
+  makeUser,
+  signedIn,
+  signInByPassword,
+  type TestClient,
+} from '../support/sign-in.ts';
 import { type Answer, atOnce, introspect, redeemCode, refresh, userinfo } from '../support/token-calls.ts';
 
 const EMAIL = 'ada@example.com';
@@ -18,7 +26,11 @@ for (const driver of drivers) {
     before(async () => {
       latchkey = await startTestLatchkey({ driver });
       shop = await makeApp(latchkey, 'shop');
-      const second = await latchkey.admin('POST', '/apps/shop/clients', { name: 'Second', type: 'web', redirect_uris: ['http://localhost:1/callback'] });
+      const second = await latchkey.admin('POST', '/apps/shop/clients', {
+        name: 'Second',
+        type: 'web',
+        redirect_uris: ['http://localhost:1/callback'],
+      });
       other = { appId: 'shop', clientId: second.body.client_id, secret: second.body.client_secret };
       eager = await makeApp(latchkey, 'eager', { settings: { refresh_grace: 0 } });
       userId = await makeUser(latchkey, 'shop', EMAIL);
@@ -33,15 +45,28 @@ for (const driver of drivers) {
       return { configuration, callback, verifier: request.verifier };
     };
     /** Moves what happened to a code further into the past, on the store's clock. */
-    const letPass = (seconds: number): Promise<unknown> => latchkey.sql(`update spent set spent_at = spent_at - $1 * interval '1 second' where kind = 'code'`, [seconds]);
-    const expectWorking = async (configuration: oidc.Configuration, client: TestClient, tokens: any): Promise<void> => {
+    const letPass = (seconds: number): Promise<unknown> =>
+      latchkey.sql(`update spent set spent_at = spent_at - $1 * interval '1 second' where kind = 'code'`, [
+        seconds,
+      ]);
+    const expectWorking = async (
+      configuration: oidc.Configuration,
+      client: TestClient,
+      tokens: any,
+    ): Promise<void> => {
       expect((await userinfo(configuration, tokens.access_token)).status).to.equal(200);
       const next = await refresh(configuration, client, tokens.refresh_token);
       expect(next.status, next.text).to.equal(200);
       expect((await introspect(configuration, client, next.body.access_token)).body.active).to.equal(true);
     };
-    const expectDead = async (configuration: oidc.Configuration, client: TestClient, tokens: any): Promise<void> => {
-      expect((await introspect(configuration, client, tokens.access_token)).body).to.deep.equal({ active: false });
+    const expectDead = async (
+      configuration: oidc.Configuration,
+      client: TestClient,
+      tokens: any,
+    ): Promise<void> => {
+      expect((await introspect(configuration, client, tokens.access_token)).body).to.deep.equal({
+        active: false,
+      });
       expect((await userinfo(configuration, tokens.access_token)).status).to.equal(401);
       const refused = await refresh(configuration, client, tokens.refresh_token);
       expect([refused.status, refused.body.error]).to.deep.equal([400, 'invalid_grant']);
@@ -49,7 +74,8 @@ for (const driver of drivers) {
     const expectOneWinner = (answers: Answer[]): Answer => {
       const won = answers.filter((answer) => answer.status === 200);
       expect(won).to.have.length(1);
-      for (const lost of answers.filter((answer) => answer !== won[0])) expect([lost.status, lost.body.error]).to.deep.equal([400, 'invalid_grant']);
+      for (const lost of answers.filter((answer) => answer !== won[0]))
+        expect([lost.status, lost.body.error]).to.deep.equal([400, 'invalid_grant']);
       return won[0]!;
     };
 
@@ -80,7 +106,8 @@ for (const driver of drivers) {
         const code = await withCode();
         const won = await redeemCode(code.configuration, shop, code);
         await letPass(3);
-        for (const again of await atOnce(CROWD, () => redeemCode(code.configuration, shop, code))) expect([again.status, again.body.error]).to.deep.equal([400, 'invalid_grant']);
+        for (const again of await atOnce(CROWD, () => redeemCode(code.configuration, shop, code)))
+          expect([again.status, again.body.error]).to.deep.equal([400, 'invalid_grant']);
         await expectDead(code.configuration, shop, won.body);
       });
 
@@ -89,23 +116,40 @@ for (const driver of drivers) {
         const won = await redeemCode(code.configuration, shop, code);
         await letPass(3);
         expect((await redeemCode(code.configuration, other, code)).body.error).to.equal('invalid_grant');
-        expect((await redeemCode(code.configuration, shop, { ...code, verifier: 'x'.repeat(43) })).body.error).to.equal('invalid_grant');
+        expect(
+          (await redeemCode(code.configuration, shop, { ...code, verifier: 'x'.repeat(43) })).body.error,
+        ).to.equal('invalid_grant');
         await expectWorking(code.configuration, shop, won.body);
       });
 
       it('#6 tried by a stranger first is still redeemed by its own client', async () => {
         const code = await withCode();
         expect((await redeemCode(code.configuration, other, code)).body.error).to.equal('invalid_grant');
-        expect((await redeemCode(code.configuration, shop, { ...code, verifier: 'x'.repeat(43) })).body.error).to.equal('invalid_grant');
-        await expectWorking(code.configuration, shop, (await redeemCode(code.configuration, shop, code)).body);
+        expect(
+          (await redeemCode(code.configuration, shop, { ...code, verifier: 'x'.repeat(43) })).body.error,
+        ).to.equal('invalid_grant');
+        await expectWorking(
+          code.configuration,
+          shop,
+          (await redeemCode(code.configuration, shop, code)).body,
+        );
       });
     });
 
     describe('a refresh token', () => {
       const rows = async (): Promise<number> => (await latchkey.sql('select 1 from refresh_tokens')).length;
-      const reuses = async (appId: string): Promise<number> => (await latchkey.sql(`select 1 from audit_events where app_id = $1 and type = 'refresh_token.reused'`, [appId])).length;
+      const reuses = async (appId: string): Promise<number> =>
+        (
+          await latchkey.sql(
+            `select 1 from audit_events where app_id = $1 and type = 'refresh_token.reused'`,
+            [appId],
+          )
+        ).length;
       const outlastGrace = (seconds: number): Promise<unknown> =>
-        latchkey.sql(`update refresh_tokens set consumed_at = consumed_at - $1 * interval '1 second' where consumed_at is not null`, [seconds]);
+        latchkey.sql(
+          `update refresh_tokens set consumed_at = consumed_at - $1 * interval '1 second' where consumed_at is not null`,
+          [seconds],
+        );
 
       it(`#21 used ${CROWD} times at once gives one byte-identical successor, one new row, and it works`, async () => {
         const { configuration, tokens } = await signedIn(latchkey, shop, { email: EMAIL });
@@ -114,7 +158,8 @@ for (const driver of drivers) {
         for (const answer of answers) expect(answer.status, answer.text).to.equal(200);
         expect(new Set(answers.map((answer) => answer.body.refresh_token)).size).to.equal(1);
         expect(await rows()).to.equal(before + 1);
-        for (const answer of answers) expect((await userinfo(configuration, answer.body.access_token)).status).to.equal(200);
+        for (const answer of answers)
+          expect((await userinfo(configuration, answer.body.access_token)).status).to.equal(200);
         await expectWorking(configuration, shop, answers[0]!.body);
         expect(await reuses('shop')).to.equal(0);
       });
@@ -126,7 +171,9 @@ for (const driver of drivers) {
         const retried = await refresh(configuration, shop, tokens.refresh_token!);
         expect(retried.body.refresh_token).to.equal(first.body.refresh_token);
         await outlastGrace(2);
-        expect((await refresh(configuration, shop, tokens.refresh_token!)).body.error).to.equal('invalid_grant');
+        expect((await refresh(configuration, shop, tokens.refresh_token!)).body.error).to.equal(
+          'invalid_grant',
+        );
         await expectDead(configuration, shop, first.body);
       });
 
@@ -135,8 +182,12 @@ for (const driver of drivers) {
         const used = await refresh(configuration, shop, tokens.refresh_token!);
         await outlastGrace(11);
         const before = await reuses('shop');
-        expect((await refresh(configuration, other, tokens.refresh_token!)).body.error).to.equal('invalid_grant');
-        expect((await refresh(configuration, other, used.body.refresh_token)).body.error).to.equal('invalid_grant');
+        expect((await refresh(configuration, other, tokens.refresh_token!)).body.error).to.equal(
+          'invalid_grant',
+        );
+        expect((await refresh(configuration, other, used.body.refresh_token)).body.error).to.equal(
+          'invalid_grant',
+        );
         await expectWorking(configuration, shop, used.body);
         expect(await reuses('shop')).to.equal(before);
       });
@@ -146,10 +197,13 @@ for (const driver of drivers) {
         const successor = await refresh(configuration, shop, tokens.refresh_token!);
         await outlastGrace(11);
         const before = await reuses('shop');
-        for (const answer of await atOnce(CROWD, () => refresh(configuration, shop, tokens.refresh_token!))) expect([answer.status, answer.body.error]).to.deep.equal([400, 'invalid_grant']);
+        for (const answer of await atOnce(CROWD, () => refresh(configuration, shop, tokens.refresh_token!)))
+          expect([answer.status, answer.body.error]).to.deep.equal([400, 'invalid_grant']);
         await expectDead(configuration, shop, successor.body);
         expect(await reuses('shop')).to.be.greaterThan(before);
-        const [grant] = await latchkey.sql(`select revoked_why from grants where app_id = 'shop' and revoked_at is not null order by revoked_at desc limit 1`);
+        const [grant] = await latchkey.sql(
+          `select revoked_why from grants where app_id = 'shop' and revoked_at is not null order by revoked_at desc limit 1`,
+        );
         expect(grant!['revoked_why']).to.equal('refresh_token_reused');
       });
 
@@ -160,7 +214,8 @@ for (const driver of drivers) {
         const answers = await atOnce(CROWD, () => refresh(configuration, eager, tokens.refresh_token!));
         const won = answers.filter((answer) => answer.status === 200);
         expect(won.length).to.be.at.most(1);
-        for (const lost of answers.filter((answer) => answer.status !== 200)) expect([lost.status, lost.body.error]).to.deep.equal([400, 'invalid_grant']);
+        for (const lost of answers.filter((answer) => answer.status !== 200))
+          expect([lost.status, lost.body.error]).to.deep.equal([400, 'invalid_grant']);
         for (const winner of won) await expectDead(configuration, eager, winner.body);
         await expectDead(configuration, eager, tokens);
         expect(await reuses('eager')).to.be.greaterThan(0);
@@ -182,14 +237,22 @@ for (const driver of drivers) {
         const { agent, configuration } = await signedIn(latchkey, shop, { email: EMAIL });
         const requests = await Promise.all([
           authorizationRequest(configuration, { prompt: 'none', scope: 'openid' }),
-          authorizationRequest(await discover(latchkey, other, 'shared'), { prompt: 'none', scope: 'openid' }),
+          authorizationRequest(await discover(latchkey, other, 'shared'), {
+            prompt: 'none',
+            scope: 'openid',
+          }),
           authorizationRequest(configuration, { prompt: 'none', scope: 'openid email' }),
         ]);
         const pages = await Promise.all(requests.map((request) => agent.open(request.url.href)));
         for (const page of pages) expect(new URL(page.url).searchParams.get('error')).to.equal(null);
-        const [session] = await latchkey.sql(`select payload -> 'authorizations' as authorizations from sessions where app_id = 'shop' order by touched_at desc limit 1`);
+        const [session] = await latchkey.sql(
+          `select payload -> 'authorizations' as authorizations from sessions where app_id = 'shop' order by touched_at desc limit 1`,
+        );
         expect(session!['authorizations']).to.have.all.keys('shop', other.clientId);
-        const redeemed = await redeemCode(await discover(latchkey, other, 'shared'), other, { callback: pages[1]!.url, verifier: requests[1]!.verifier });
+        const redeemed = await redeemCode(await discover(latchkey, other, 'shared'), other, {
+          callback: pages[1]!.url,
+          verifier: requests[1]!.verifier,
+        });
         expect(redeemed.status).to.equal(200);
       });
 
@@ -197,9 +260,14 @@ for (const driver of drivers) {
         const { agent, configuration } = await signedIn(latchkey, shop, { email: EMAIL });
         const sessions = await latchkey.admin('GET', `/apps/shop/users/${userId}/sessions`);
         const sessionId = sessions.body.items[0].session_id as string;
-        const silent = await authorizationRequest(await discover(latchkey, other, 'shared'), { prompt: 'none', scope: 'openid' });
+        const silent = await authorizationRequest(await discover(latchkey, other, 'shared'), {
+          prompt: 'none',
+          scope: 'openid',
+        });
         // With its row locked the operator's end waits first, then the authorization, which has read the live session.
-        const lock = await latchkey.hold('select from sessions where session_id = $1 for update', [sessionId]);
+        const lock = await latchkey.hold('select from sessions where session_id = $1 for update', [
+          sessionId,
+        ]);
         const ending = latchkey.admin('DELETE', `/apps/shop/users/${userId}/sessions/${sessionId}`);
         await waiting(1);
         const authorizing = agent.open(silent.url.href);
@@ -208,7 +276,9 @@ for (const driver of drivers) {
         expect((await ending).status).to.equal(204);
         expect(new URL((await authorizing).url).searchParams.get('error')).to.equal('login_required');
         const later = await authorizationRequest(configuration, { prompt: 'none' });
-        expect(new URL((await agent.open(later.url.href)).url).searchParams.get('error')).to.equal('login_required');
+        expect(new URL((await agent.open(later.url.href)).url).searchParams.get('error')).to.equal(
+          'login_required',
+        );
         const [row] = await latchkey.sql('select ended_at from sessions where session_id = $1', [sessionId]);
         expect(row!['ended_at']).to.not.equal(null);
       });
@@ -217,7 +287,8 @@ for (const driver of drivers) {
     /** Until so many statements wait for a lock. */
     async function waiting(count: number): Promise<void> {
       const held = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-      while ((await latchkey.sql(held)).length < count) await new Promise((resolve) => setTimeout(resolve, 10));
+      while ((await latchkey.sql(held)).length < count)
+        await new Promise((resolve) => setTimeout(resolve, 10));
     }
   });
 }

@@ -12,8 +12,14 @@ const entry = new URL('../../bin/latchkey.mjs', import.meta.url).pathname;
 
 type Ended = { code: number | null; output: string };
 
-function run(args: string[], env: Record<string, string>): { child: ChildProcess; ended: Promise<Ended>; said(text: RegExp): Promise<void> } {
-  const child = spawn(process.execPath, [entry, ...args], { cwd: tmpdir(), env: { PATH: process.env['PATH']!, ...env } });
+function run(
+  args: string[],
+  env: Record<string, string>,
+): { child: ChildProcess; ended: Promise<Ended>; said(text: RegExp): Promise<void> } {
+  const child = spawn(process.execPath, [entry, ...args], {
+    cwd: tmpdir(),
+    env: { PATH: process.env['PATH']!, ...env },
+  });
   let output = '';
   const listeners = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
@@ -45,14 +51,22 @@ describe('the process', function () {
 
   it('says every fault of the configuration at once and does not start', async () => {
     for (const command of ['check-config', 'start']) {
-      const { code, output } = await run([command], { DATA_DIR: dataDir, BASE_URL: 'ftp://x', PORT: 'many', LATCHKEY_TYPO: '1' }).ended;
+      const { code, output } = await run([command], {
+        DATA_DIR: dataDir,
+        BASE_URL: 'ftp://x',
+        PORT: 'many',
+        LATCHKEY_TYPO: '1',
+      }).ended;
       expect(code).to.equal(1);
       for (const name of ['BASE_URL', 'PORT', 'LATCHKEY_TYPO']) expect(output).to.include(name);
     }
   });
 
   it('accepts a sound configuration and writes nothing while checking it', async () => {
-    const { code, output } = await run(['check-config'], { DATA_DIR: join(dataDir, 'none'), BASE_URL: 'http://localhost:4000' }).ended;
+    const { code, output } = await run(['check-config'], {
+      DATA_DIR: join(dataDir, 'none'),
+      BASE_URL: 'http://localhost:4000',
+    }).ended;
     expect(output).to.match(/sound/);
     expect(code).to.equal(0);
     expect(existsSync(join(dataDir, 'none'))).to.equal(false);
@@ -61,7 +75,8 @@ describe('the process', function () {
   it('explains itself, and refuses commands it does not know', async () => {
     const help = await run(['--help'], { DATA_DIR: dataDir }).ended;
     expect(help.code).to.equal(0);
-    for (const command of ['start', 'migrate', 'check-config', 'healthcheck']) expect(help.output).to.include(command);
+    for (const command of ['start', 'migrate', 'check-config', 'healthcheck'])
+      expect(help.output).to.include(command);
     const unknown = await run(['strat'], { DATA_DIR: dataDir }).ended;
     expect(unknown.code).to.equal(2);
     expect(unknown.output).to.include('There is no command "strat"');
@@ -70,7 +85,8 @@ describe('the process', function () {
   it('says where to go, finishes the request under way when told to stop, and ends with 0', async () => {
     const database = await createDatabase();
     const port = await freePort();
-    const urlOf = (user: string): string => `postgres://${user}@localhost/${database.database}?host=${encodeURIComponent(database.host)}`;
+    const urlOf = (user: string): string =>
+      `postgres://${user}@localhost/${database.database}?host=${encodeURIComponent(database.host)}`;
     const env = {
       DATA_DIR: dataDir,
       PORT: String(port),
@@ -90,7 +106,9 @@ describe('the process', function () {
       answer += data.toString();
     });
     const closed = new Promise((resolve) => socket.once('close', resolve));
-    socket.write(`POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 10)}`);
+    socket.write(
+      `POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 10)}`,
+    );
     await new Promise((resolve) => socket.write('', resolve));
     // The server has the request once it answers a later one on another connection.
     await fetch(`http://127.0.0.1:${port}/healthz`);

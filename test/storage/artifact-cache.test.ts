@@ -12,7 +12,8 @@ type Cuttable = RedisConnection & { cut: boolean };
 function cuttable(redis: RedisConnection): Cuttable {
   const connection: Cuttable = {
     cut: false,
-    run: (work) => (connection.cut ? Promise.reject(unavailable('Redis', new Error('cut'))) : redis.run(work)),
+    run: (work) =>
+      connection.cut ? Promise.reject(unavailable('Redis', new Error('cut'))) : redis.run(work),
     ping: () => redis.ping(),
     close: () => redis.close(),
   };
@@ -34,13 +35,15 @@ describe('the cache of durable artifacts', () => {
     return cache;
   };
   const grave = () => ({ kind: 'grant' as const, id: `grant-${id}` });
-  const fill = (version: number, value: string, cache = here): Promise<void> => cache.fill(APP, { ...grave(), version, value, ttlSeconds: 300 });
+  const fill = (version: number, value: string, cache = here): Promise<void> =>
+    cache.fill(APP, { ...grave(), version, value, ttlSeconds: 300 });
   const read = (cache = here): Promise<string | undefined> => cache.read(APP, 'grant', grave().id);
   /** Until every process of this test may answer from the cache. */
   const trusted = async (): Promise<void> => {
     id += 1;
     await fill(1, 'probe');
-    for (const cache of [here, elsewhere]) while ((await read(cache)) !== 'probe') await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const cache of [here, elsewhere])
+      while ((await read(cache)) !== 'probe') await new Promise((resolve) => setTimeout(resolve, 10));
     id += 1;
   };
 
@@ -98,14 +101,24 @@ describe('the cache of durable artifacts', () => {
     expect(await read()).to.equal(undefined);
     expect(await read(elsewhere)).to.equal(undefined);
     expect(await raw.get((await raw.keys(`*${grave().id}`))[0]!)).to.equal('1:live');
-    const pending = await database.operatorDb.query<{ app_id: string; id: string }>(undefined, { name: '', text: 'select app_id, id from pending_graves', values: [] });
+    const pending = await database.operatorDb.query<{ app_id: string; id: string }>(undefined, {
+      name: '',
+      text: 'select app_id, id from pending_graves',
+      values: [],
+    });
     expect(pending).to.deep.equal([{ app_id: APP, id: grave().id }]);
 
     expect(await pendingGraves(database.db, database.operatorDb).deliver(redis)).to.equal(1);
     const buried = grave().id;
     await trusted();
     for (const cache of [here, elsewhere]) expect(await cache.read(APP, 'grant', buried)).to.equal('gone');
-    expect(await database.operatorDb.query(undefined, { name: '', text: 'select from pending_graves', values: [] })).to.have.length(0);
+    expect(
+      await database.operatorDb.query(undefined, {
+        name: '',
+        text: 'select from pending_graves',
+        values: [],
+      }),
+    ).to.have.length(0);
   });
 
   it('is not trusted by a process that has just started and has not asked yet', async () => {
@@ -118,7 +131,14 @@ describe('the cache of durable artifacts', () => {
   it('is not trusted while the answer about missing tombstones does not come', async () => {
     await fill(1, 'live');
     let stuck = false;
-    const slow = artifactCacheOnRedis(redis, { ...pendingGraves(database.db, database.operatorDb), anyPending: () => (stuck ? new Promise(() => {}) : Promise.resolve(false)) }, () => {});
+    const slow = artifactCacheOnRedis(
+      redis,
+      {
+        ...pendingGraves(database.db, database.operatorDb),
+        anyPending: () => (stuck ? new Promise(() => {}) : Promise.resolve(false)),
+      },
+      () => {},
+    );
     opened.push(slow);
     while ((await read(slow)) !== 'live') await new Promise((resolve) => setTimeout(resolve, 10));
     stuck = true;
@@ -130,7 +150,12 @@ describe('the cache of durable artifacts', () => {
     const graves = pendingGraves(database.db, database.operatorDb);
     await graves.remember(APP, [grave()]);
     redis.cut = true;
-    expect(await graves.deliver(redis).then(() => 'delivered', (error: { code: string }) => error.code)).to.equal('store.unavailable');
+    expect(
+      await graves.deliver(redis).then(
+        () => 'delivered',
+        (error: { code: string }) => error.code,
+      ),
+    ).to.equal('store.unavailable');
     redis.cut = false;
     expect(await graves.anyPending()).to.equal(true);
     expect(await graves.deliver(redis)).to.equal(1);

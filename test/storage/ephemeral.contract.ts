@@ -3,7 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EphemeralStore } from '../../src/storage/ephemeral.ts';
 
 /** What every driver of EphemeralStore must do; run against each on the real engine. */
-export function ephemeralStoreContract(name: string, open: () => Promise<{ store: EphemeralStore; end(): Promise<void> }>): void {
+export function ephemeralStoreContract(
+  name: string,
+  open: () => Promise<{ store: EphemeralStore; end(): Promise<void> }>,
+): void {
   describe(`EphemeralStore on ${name}`, () => {
     let store: EphemeralStore;
     let end: () => Promise<void>;
@@ -59,12 +62,18 @@ export function ephemeralStoreContract(name: string, open: () => Promise<{ store
     });
 
     it('lets exactly one of sixteen win an ifAbsent put', async () => {
-      const winners = await Promise.all(Array.from({ length: 16 }, (_, i) => store.put('app-one', 'first', String(i), { ttlSeconds: 60, ifAbsent: true })));
+      const winners = await Promise.all(
+        Array.from({ length: 16 }, (_, i) =>
+          store.put('app-one', 'first', String(i), { ttlSeconds: 60, ifAbsent: true }),
+        ),
+      );
       expect(winners.filter(Boolean)).to.have.length(1);
     });
 
     it('counts every one of fifty increments at once, and the clock starts with the first', async () => {
-      const sums = await Promise.all(Array.from({ length: 50 }, () => store.increment('app-one', 'count', 60)));
+      const sums = await Promise.all(
+        Array.from({ length: 50 }, () => store.increment('app-one', 'count', 60)),
+      );
       expect(new Set(sums).size).to.equal(50);
       expect(Math.max(...sums)).to.equal(50);
       await store.increment('app-one', 'clock', 30);

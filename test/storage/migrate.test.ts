@@ -28,10 +28,23 @@ describe('migrating', () => {
     await admin.query(`create database ${database} owner ${owner}`);
     return { host: postgres.host, database, user: owner };
   };
-  const run = (connection: pg.ClientConfig, dir = migrationsDir, names = ['latchkey_server', 'latchkey_operator']): Promise<string[]> =>
-    migrate({ connection, migrationsDir: dir, server: { user: names[0]!, password: 'one' }, operator: { user: names[1]!, password: 'two' }, log: () => {} });
+  const run = (
+    connection: pg.ClientConfig,
+    dir = migrationsDir,
+    names = ['latchkey_server', 'latchkey_operator'],
+  ): Promise<string[]> =>
+    migrate({
+      connection,
+      migrationsDir: dir,
+      server: { user: names[0]!, password: 'one' },
+      operator: { user: names[1]!, password: 'two' },
+      log: () => {},
+    });
   const failureOf = async (work: Promise<unknown>): Promise<string> => {
-    const error = await work.then(() => undefined, (thrown: unknown) => thrown);
+    const error = await work.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
     return [error, (error as { cause?: unknown } | undefined)?.cause].map(String).join(' because ');
   };
 
@@ -52,7 +65,9 @@ describe('migrating', () => {
   it('says which role is missing when the owner may not make it', async () => {
     await admin.query('create role owner_three login');
     const connection = await emptyDatabase('owner_three');
-    expect(await failureOf(run(connection, migrationsDir, ['someone_else', 'latchkey_operator']))).to.match(/someone_else is missing/);
+    expect(await failureOf(run(connection, migrationsDir, ['someone_else', 'latchkey_operator']))).to.match(
+      /someone_else is missing/,
+    );
   });
 
   it('lets a login with another name inherit the rights without becoming the role', async () => {
@@ -101,6 +116,8 @@ describe('migrating', () => {
     const connection = await emptyDatabase('owner_one');
     await run(connection);
     expect(await failureOf(assertServerRole(connection))).to.match(/owns tables/);
-    expect(await failureOf(assertServerRole({ ...connection, user: 'postgres' }))).to.match(/bypass row-level security/);
+    expect(await failureOf(assertServerRole({ ...connection, user: 'postgres' }))).to.match(
+      /bypass row-level security/,
+    );
   });
 });

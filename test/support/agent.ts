@@ -30,12 +30,22 @@ export class Agent {
   async send(url: string, init: RequestInit = {}): Promise<Response> {
     const target = new URL(url, this.origin);
     const cookies = [...this.#jar]
-      .filter(([, cookie]) => cookie.path === '/' || target.pathname === cookie.path || target.pathname.startsWith(`${cookie.path}/`))
+      .filter(
+        ([, cookie]) =>
+          cookie.path === '/' ||
+          target.pathname === cookie.path ||
+          target.pathname.startsWith(`${cookie.path}/`),
+      )
       .map(([key, cookie]) => `${key.split(' ')[0]}=${cookie.value}`);
     const response = await fetch(target, {
       redirect: 'manual',
       ...init,
-      headers: { accept: 'text/html,application/xhtml+xml', ...this.#headers, ...(cookies.length ? { cookie: cookies.join('; ') } : {}), ...(init.headers as Record<string, string>) },
+      headers: {
+        accept: 'text/html,application/xhtml+xml',
+        ...this.#headers,
+        ...(cookies.length ? { cookie: cookies.join('; ') } : {}),
+        ...(init.headers as Record<string, string>),
+      },
     });
     for (const line of response.headers.getSetCookie()) this.#keep(line);
     return response;
@@ -48,15 +58,27 @@ export class Agent {
     for (let hops = 0; response.status >= 300 && response.status < 400; hops += 1) {
       if (hops > 10) throw new Error(`redirect loop at ${here.href}`);
       here = new URL(response.headers.get('location')!, here);
-      if (here.origin !== this.origin) return { status: response.status, url: here.href, html: '', headers: response.headers };
+      if (here.origin !== this.origin)
+        return { status: response.status, url: here.href, html: '', headers: response.headers };
       response = await this.send(here.href);
     }
-    return { status: response.status, url: here.href, html: await response.text(), headers: response.headers };
+    return {
+      status: response.status,
+      url: here.href,
+      html: await response.text(),
+      headers: response.headers,
+    };
   }
 
   /** Sends the form of a page whose action ends in `ending` (default: the first one with method post), with fields filled in. */
-  async submit(page: Page, fields: Record<string, string>, options: { ending?: string; action?: string } = {}): Promise<Page> {
-    const form = formsOf(page).find((one) => (options.ending === undefined ? one.method === 'post' : one.action.endsWith(options.ending)));
+  async submit(
+    page: Page,
+    fields: Record<string, string>,
+    options: { ending?: string; action?: string } = {},
+  ): Promise<Page> {
+    const form = formsOf(page).find((one) =>
+      options.ending === undefined ? one.method === 'post' : one.action.endsWith(options.ending),
+    );
     if (!form) throw new Error(`no such form on ${page.url} (${page.status}):\n${page.html.slice(0, 2000)}`);
     return this.open(options.action ?? form.action, {
       method: 'POST',
@@ -70,7 +92,8 @@ export class Agent {
     const equals = pair!.indexOf('=');
     const name = pair!.slice(0, equals);
     const value = pair!.slice(equals + 1);
-    const of = (wanted: string): string | undefined => attributes.find((one) => one.toLowerCase().startsWith(`${wanted}=`))?.slice(wanted.length + 1);
+    const of = (wanted: string): string | undefined =>
+      attributes.find((one) => one.toLowerCase().startsWith(`${wanted}=`))?.slice(wanted.length + 1);
     const key = `${name} ${of('path') ?? '/'}`;
     const gone = of('max-age') === '0' || new Date(of('expires') ?? Date.now() + 1e9).getTime() <= Date.now();
     if (gone) this.#jar.delete(key);
@@ -82,11 +105,20 @@ export function formsOf(page: Page): Form[] {
   return [...page.html.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/g)].map(([, attributes, inner]) => ({
     action: new URL(decode(/\baction="([^"]*)"/.exec(attributes!)?.[1] ?? page.url), page.url).href,
     method: (/\bmethod="([^"]*)"/.exec(attributes!)?.[1] ?? 'get').toLowerCase(),
-    fields: Object.fromEntries([...inner!.matchAll(/<input\b[^>]*>/g)].map(([input]) => [attribute(input, 'name'), attribute(input, 'value')]).filter(([name]) => name)),
+    fields: Object.fromEntries(
+      [...inner!.matchAll(/<input\b[^>]*>/g)]
+        .map(([input]) => [attribute(input, 'name'), attribute(input, 'value')])
+        .filter(([name]) => name),
+    ),
     html: inner!,
   }));
 }
 
-const attribute = (tag: string, name: string): string => decode(new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1] ?? '');
+const attribute = (tag: string, name: string): string =>
+  decode(new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1] ?? '');
 
-const decode = (text: string): string => text.replace(/&(amp|lt|gt|quot|#39|#34);/g, (_, entity: string) => ({ amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#34': '"' })[entity]!);
+const decode = (text: string): string =>
+  text.replace(
+    /&(amp|lt|gt|quot|#39|#34);/g,
+    (_, entity: string) => ({ amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#34': '"' })[entity]!,
+  );

@@ -15,12 +15,25 @@ import './stores.ts';
 export type Driver = 'postgres' | 'redis';
 export const drivers: readonly Driver[] = ['postgres', 'redis'];
 
-export type Mail = { id: string; channel: string; to: string; subject: string; text: string; html: string; sent_at: string };
+export type Mail = {
+  id: string;
+  channel: string;
+  to: string;
+  subject: string;
+  text: string;
+  html: string;
+  sent_at: string;
+};
 
 export type TestLatchkey = {
   baseUrl: string;
   latchkey: Latchkey;
-  admin(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; body: any; headers: Headers }>;
+  admin(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: any; headers: Headers }>;
   /** Mails to an address, newest first; waits until there are `count`. */
   mailsTo(address: string, count?: number): Promise<Mail[]>;
   agent(headers?: Record<string, string>): Agent;
@@ -50,7 +63,8 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
   const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-data-'));
   const port = await freePort();
   const baseUrl = `http://localhost:${port}`;
-  const urlOf = (user: string): string => `postgres://${user}@localhost/${database.database}?host=${encodeURIComponent(database.host)}`;
+  const urlOf = (user: string): string =>
+    `postgres://${user}@localhost/${database.database}?host=${encodeURIComponent(database.host)}`;
   const config = loadConfig({
     cwd: dataDir,
     env: {
@@ -67,9 +81,17 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
       ...options.env,
     },
   });
-  const log = options.log ?? (process.env['TEST_LOG'] ? createLogger({ logLevel: 'debug', logFormat: 'text' }) : silentLogger);
+  const log =
+    options.log ??
+    (process.env['TEST_LOG'] ? createLogger({ logLevel: 'debug', logFormat: 'text' }) : silentLogger);
   const root = new URL('../..', import.meta.url).pathname;
-  const latchkey = await startLatchkey({ config, log, version: 'test', root, ...(options.observe ? { observe: options.observe } : {}) });
+  const latchkey = await startLatchkey({
+    config,
+    log,
+    version: 'test',
+    root,
+    ...(options.observe ? { observe: options.observe } : {}),
+  });
   return {
     baseUrl,
     latchkey,
@@ -86,7 +108,11 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
   };
 }
 
-async function asOwner<Row>(database: { host: string; database: string }, text: string, values: unknown[] = []): Promise<Row[]> {
+async function asOwner<Row>(
+  database: { host: string; database: string },
+  text: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
   const client = new pg.Client({ ...database, user: 'postgres' });
   await client.connect();
   try {
@@ -96,7 +122,11 @@ async function asOwner<Row>(database: { host: string; database: string }, text: 
   }
 }
 
-async function holdAsOwner(database: { host: string; database: string }, text: string, values: unknown[] = []): Promise<{ commit(): Promise<void> }> {
+async function holdAsOwner(
+  database: { host: string; database: string },
+  text: string,
+  values: unknown[] = [],
+): Promise<{ commit(): Promise<void> }> {
   const client = new pg.Client({ ...database, user: 'postgres' });
   await client.connect();
   await client.query('begin');
@@ -109,10 +139,17 @@ async function holdAsOwner(database: { host: string; database: string }, text: s
   };
 }
 
-async function callAdmin(baseUrl: string, call: { method: string; path: string; body: unknown; headers: Record<string, string> | undefined }): Promise<{ status: number; body: any; headers: Headers }> {
+async function callAdmin(
+  baseUrl: string,
+  call: { method: string; path: string; body: unknown; headers: Record<string, string> | undefined },
+): Promise<{ status: number; body: any; headers: Headers }> {
   const response = await fetch(`${baseUrl}/api/v1${call.path}`, {
     method: call.method,
-    headers: { authorization: `Bearer ${ADMIN_KEY}`, ...(call.body === undefined ? {} : { 'content-type': 'application/json' }), ...call.headers },
+    headers: {
+      authorization: `Bearer ${ADMIN_KEY}`,
+      ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...call.headers,
+    },
     ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
   });
   const text = await response.text();
@@ -130,7 +167,8 @@ async function waitForMails(baseUrl: string, address: string, count: number): Pr
 }
 
 /** The link of a mail. */
-export const linkIn = (mail: Mail): string => /https?:\/\/\S+\/(?:magic-link|sign-up|reset|invitation)\/[A-Za-z0-9_-]+/.exec(mail.text)![0];
+export const linkIn = (mail: Mail): string =>
+  /https?:\/\/\S+\/(?:magic-link|sign-up|reset|invitation)\/[A-Za-z0-9_-]+/.exec(mail.text)![0];
 
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -16,13 +16,24 @@ setTemplate(async (connection) => {
   });
 });
 
-export type TestDatabase = { connection: Connection; db: Database; operatorDb: Database; end(): Promise<void> };
+export type TestDatabase = {
+  connection: Connection;
+  db: Database;
+  operatorDb: Database;
+  end(): Promise<void>;
+};
 
 /** A fresh database of its own, seen through the server's and the operator's roles. */
 export async function testDatabase(observe?: DatabaseOptions['observe']): Promise<TestDatabase> {
   const connection = await createDatabase();
   const open = (user: string): Database =>
-    new Database({ connection: { ...connection, user }, applicationName: 'test', poolSize: 20, log: () => {}, ...(observe ? { observe } : {}) });
+    new Database({
+      connection: { ...connection, user },
+      applicationName: 'test',
+      poolSize: 20,
+      log: () => {},
+      ...(observe ? { observe } : {}),
+    });
   const db = open('latchkey_server');
   const operatorDb = open('latchkey_operator');
   return {
@@ -38,7 +49,11 @@ export async function testDatabase(observe?: DatabaseOptions['observe']): Promis
 
 /** An app without keys or clients, for tests of stores. */
 export async function insertBareApp(database: TestDatabase, appId: string): Promise<void> {
-  await database.operatorDb.query(undefined, { name: '', text: 'insert into apps (app_id, name) values ($1, $1)', values: [appId] });
+  await database.operatorDb.query(undefined, {
+    name: '',
+    text: 'insert into apps (app_id, name) values ($1, $1)',
+    values: [appId],
+  });
 }
 
 export function testRedis(): Promise<RedisConnection> {

@@ -24,9 +24,14 @@ export function post(url: string, client: TestClient, form: Record<string, strin
   return call(url, { method: 'POST', headers: basic(client), body: new URLSearchParams(form) });
 }
 
-export const tokenUrl = (configuration: oidc.Configuration): string => configuration.serverMetadata().token_endpoint!;
+export const tokenUrl = (configuration: oidc.Configuration): string =>
+  configuration.serverMetadata().token_endpoint!;
 
-export const redeemCode = (configuration: oidc.Configuration, client: TestClient, at: { callback: string; verifier: string }): Promise<Answer> =>
+export const redeemCode = (
+  configuration: oidc.Configuration,
+  client: TestClient,
+  at: { callback: string; verifier: string },
+): Promise<Answer> =>
   post(tokenUrl(configuration), client, {
     grant_type: 'authorization_code',
     code: new URL(at.callback).searchParams.get('code')!,
@@ -34,14 +39,24 @@ export const redeemCode = (configuration: oidc.Configuration, client: TestClient
     code_verifier: at.verifier,
   });
 
-export const refresh = (configuration: oidc.Configuration, client: TestClient, refreshToken: string): Promise<Answer> =>
+export const refresh = (
+  configuration: oidc.Configuration,
+  client: TestClient,
+  refreshToken: string,
+): Promise<Answer> =>
   post(tokenUrl(configuration), client, { grant_type: 'refresh_token', refresh_token: refreshToken });
 
-export const introspect = (configuration: oidc.Configuration, client: TestClient, token: string): Promise<Answer> =>
-  post(configuration.serverMetadata().introspection_endpoint!, client, { token });
+export const introspect = (
+  configuration: oidc.Configuration,
+  client: TestClient,
+  token: string,
+): Promise<Answer> => post(configuration.serverMetadata().introspection_endpoint!, client, { token });
 
 export const userinfo = (configuration: oidc.Configuration, accessToken: string): Promise<Answer> =>
-  call(configuration.serverMetadata().userinfo_endpoint!, { headers: { authorization: `Bearer ${accessToken}` } });
+  call(configuration.serverMetadata().userinfo_endpoint!, {
+    headers: { authorization: `Bearer ${accessToken}` },
+  });
 
 /** The same thing so many times at once. */
-export const atOnce = <T>(count: number, work: () => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: count }, work));
+export const atOnce = <T>(count: number, work: () => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, work));

@@ -25,10 +25,27 @@ describe('ending what a user holds', () => {
     database = await testDatabase();
     await insertBareApp(database, 'shop');
     await database.db.transaction('shop', async (tx) => {
-      const user = await insertUser(tx, { appId: 'shop', email: 'ada@example.com', emailVerified: true, profile: {}, metadata: {} });
+      const user = await insertUser(tx, {
+        appId: 'shop',
+        email: 'ada@example.com',
+        emailVerified: true,
+        profile: {},
+        metadata: {},
+      });
       userId = user.userId;
-      const session = { appId: 'shop', uid, sessionId: newId('ses'), digest: 'digest', userId, payload: {}, idleSeconds: 60, absoluteSeconds: 60 };
-      expect(await insertSession(tx, { ...session, userAgent: undefined, address: undefined })).to.equal(true);
+      const session = {
+        appId: 'shop',
+        uid,
+        sessionId: newId('ses'),
+        digest: 'digest',
+        userId,
+        payload: {},
+        idleSeconds: 60,
+        absoluteSeconds: 60,
+      };
+      expect(await insertSession(tx, { ...session, userAgent: undefined, address: undefined })).to.equal(
+        true,
+      );
     });
   });
   after(() => database.end());
@@ -36,7 +53,10 @@ describe('ending what a user holds', () => {
     buried = [];
   });
 
-  const endAll = () => database.db.transaction('shop', (tx) => createAccess(database.db, cache).endUserAccess(tx, { appId: 'shop', userId, why: 'test' }));
+  const endAll = () =>
+    database.db.transaction('shop', (tx) =>
+      createAccess(database.db, cache).endUserAccess(tx, { appId: 'shop', userId, why: 'test' }),
+    );
 
   it('buries again what an earlier try ended, as if that had died between its commit and the cache', async () => {
     await database.db.transaction('shop', (tx) => endSessionByUid(tx, 'shop', uid));
@@ -49,7 +69,11 @@ describe('ending what a user holds', () => {
   });
 
   it('buries what is ended just now once', async () => {
-    await database.operatorDb.query(undefined, { name: '', text: 'update sessions set ended_at = null', values: [] });
+    await database.operatorDb.query(undefined, {
+      name: '',
+      text: 'update sessions set ended_at = null',
+      values: [],
+    });
     expect((await endAll()).sessions).to.have.length(1);
     expect(buried).to.have.length(2);
   });

@@ -19,7 +19,12 @@ export type PasswordHasher = {
   hash(password: string): Promise<string>;
 };
 
-export type HasherOptions = { argon2?: Argon2; atOnce?: number; queueLimit?: number; onWaiting?: (count: number) => void };
+export type HasherOptions = {
+  argon2?: Argon2;
+  atOnce?: number;
+  queueLimit?: number;
+  onWaiting?: (count: number) => void;
+};
 
 /** NFKC once, on the way in (NIST SP 800-63B-4 §3.1.1.2): full-width and composed forms are the same password. */
 export function foldPassword(password: string): string {

@@ -26,14 +26,9 @@ const expiry = z
 const addition = z.strictObject({ expires_in: expiry });
 const rotation = z.strictObject({
   expires_in: expiry,
-  old_expire_in: z
-    .int()
-    .min(0)
-    .max(TEN_YEARS)
-    .optional()
-    .meta({
-      description: 'Seconds the older secrets go on for; 0 ends them now. Without it they stay as they are.',
-    }),
+  old_expire_in: z.int().min(0).max(TEN_YEARS).optional().meta({
+    description: 'Seconds the older secrets go on for; 0 ends them now. Without it they stay as they are.',
+  }),
 });
 
 export function secretOperations(deps: AdminApiDeps): Operation[] {
