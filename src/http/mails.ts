@@ -52,6 +52,9 @@ export function composeMail(name: string, model: MailModel, locale: string): Mai
   const values: MessageValues = { app, ...mail.defaults };
   if (model.expires_minutes !== undefined) values.minutes = model.expires_minutes;
   if (model.expires_hours !== undefined) values.hours = model.expires_hours;
+  // Two days and more are told in days.
+  const days = Number(values.hours ?? 0) / 24;
+  values.days = days >= 2 && Number.isInteger(days) ? days : 0;
   const say: Say = (key, extra = {}) => t(locale, key, { ...values, ...extra });
   const url = mail.button ? model.url : null;
   return {
