@@ -12,9 +12,10 @@ import { MAIL, mailHandler } from './delivery/mail.ts';
 import type { MailTransport } from './delivery/message.ts';
 import { smtpTransport } from './delivery/smtp.ts';
 import { Worker } from './delivery/worker.ts';
-import { type Assets, createAssets } from './http/assets.ts';
+import { assetRoutes, type Assets, createAssets } from './http/assets.ts';
 import type { HttpDeps } from './http/http-deps.ts';
 import { outerMiddleware } from './http/outer-middleware.ts';
+import { answering, type Route, routesOf, unused } from './http/route-table.ts';
 import { createViews } from './http/views.ts';
 import { deriveKey, macOf } from './kernel/secret.ts';
 import { createInteractions } from './oidc/interactions.ts';
@@ -48,6 +49,8 @@ export type StartOptions = {
 
 export type Latchkey = {
   stores: Stores;
+  /** Everything that it answers. */
+  routes: readonly Route[];
   /** Stops taking requests, finishes those under way and the jobs in hand, then lets go of the stores. */
   close(): Promise<void>;
 };
@@ -93,11 +96,8 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
 
   const state = { draining: false };
   const koa = new Koa();
-  for (const middleware of [
-    ...outerMiddleware(parts.http),
-    ...doors(parts, { demoSecret, isDraining: () => state.draining }),
-  ])
-    koa.use(middleware);
+  const surfaces = doors(parts, { demoSecret, isDraining: () => state.draining });
+  for (const middleware of [...outerMiddleware(parts.http), ...surfaces]) koa.use(middleware);
   koa.silent = true;
   koa.on('error', (error: unknown) => options.log.error({ err: error }, 'an answer could not be sent'));
 
@@ -113,6 +113,7 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   const stopChores = startChores(parts);
   return {
     stores,
+    routes: surfaces.flatMap(routesOf),
     async close() {
       state.draining = true;
       await drain(server);
@@ -240,6 +241,24 @@ function devDoors({ http, inbox, options }: Parts, clientSecret: string | undefi
       playground: createPlayground({ baseUrl, appName: 'Demo', clientId: 'demo', clientSecret }),
     }),
   ];
+}
+
+/** The routes of this version without running it: its parts are never used, because nothing is answered. */
+export function routeTable(config: Config): readonly Route[] {
+  const options = unused<StartOptions>({ config });
+  // What is spread has its parts by name.
+  const http = {
+    config,
+    log: unused<Logger>(),
+    metrics: unused<Metrics>(),
+    views: unused<HttpDeps['views']>(),
+  };
+  const parts = unused<Parts>({
+    options,
+    http: { ...http, store: unused(), csrfKey: Buffer.alloc(0) },
+    assets: { url: String, middleware: answering(unused(), assetRoutes) },
+  });
+  return doors(parts, { demoSecret: demoSecretOf(config), isDraining: () => false }).flatMap(routesOf);
 }
 
 /** The demo app and its playground exist in development only; the secret is derived, so that both know it and nobody stores it. */

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import type { Context, Middleware, Next } from 'koa';
+import { answering, routesNamed } from './route-table.ts';
 
 type Encoding = 'br' | 'gzip' | 'identity';
 type Asset = { type: string; etag: string; bodies: Partial<Record<Encoding, Buffer>> };
@@ -13,6 +14,8 @@ export type Assets = {
   /** Answers GET and HEAD of those addresses; everything else falls through. */
   middleware: Middleware;
 };
+
+export const assetRoutes = routesNamed(['GET /assets/:file', 'GET /favicon.ico']);
 
 const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
@@ -77,7 +80,7 @@ export function createAssets(directory: string): Assets {
       if (url === undefined) throw new Error(`no asset ${name} in ${directory}`);
       return url;
     },
-    async middleware(ctx: Context, next: Next) {
+    middleware: answering(async (ctx: Context, next: Next) => {
       const readable = ctx.method === 'GET' || ctx.method === 'HEAD';
       const asset = readable ? byPath.get(ctx.path) : undefined;
       if (asset !== undefined) return answer(ctx, asset);
@@ -87,6 +90,6 @@ export function createAssets(directory: string): Assets {
         return;
       }
       return next();
-    },
+    }, assetRoutes),
   };
 }

@@ -6,6 +6,7 @@ import { rawBody } from '../http/bodies.ts';
 import { answerWith } from '../http/errors.ts';
 import type { HttpDeps } from '../http/http-deps.ts';
 import { rememberState, stateOf } from '../http/request-state.ts';
+import { answering, type Route } from '../http/route-table.ts';
 import { unsupportedMediaType } from '../http/refusals.ts';
 import { Problem } from '../kernel/problem.ts';
 import { jwtAlias } from './adapters/access-token-adapter.ts';
@@ -27,18 +28,35 @@ export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
 
 const FRONT_CHANNEL = /^\/(authorize|logout)(\/|$)/;
 const DISCOVERY = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
-const ROUTES = new Set<string>([
+/** Below either issuer. A door is opened by its line here, and with it is in the route table. */
+const DOORS: readonly string[] = [
   ...Object.values(protocolRoutes),
   ...DISCOVERY,
+  '/authorize/:uid',
   '/logout/confirm',
   '/logout/success',
-]);
+];
+const PLAIN = new Set(DOORS.filter((path) => !path.includes(':')));
+const PATTERNS = DOORS.filter((path) => path.includes(':')).map(
+  (path) => new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[A-Za-z0-9_-]+')}$`),
+);
 const isProtocolPath = (path: string): boolean =>
-  ROUTES.has(path) || /^\/authorize\/[A-Za-z0-9_-]+$/.test(path);
+  PLAIN.has(path) || PATTERNS.some((pattern) => pattern.test(path));
+
+/** Only read. Every other door is tried with both methods, whichever of them the library takes. */
+const READ_ONLY = new Set<string>([...DISCOVERY, protocolRoutes.jwks]);
+
+const doorTable = (): Route[] => {
+  const methodsOf = (path: string) => (READ_ONLY.has(path) ? ['GET'] : ['GET', 'POST']);
+  const below = (prefix: string) =>
+    DOORS.flatMap((path) => methodsOf(path).map((method) => ({ method, path: prefix + path })));
+  const inserted = DISCOVERY.map((path) => ({ method: 'GET', path: `${path}/auth/:app_id` }));
+  return [...below(''), ...below('/auth/:app_id'), ...inserted];
+};
 
 /** All endpoints of the standards, at both issuers: finds the app, then hands its provider a request of its own. */
 export function protocolDoors(deps: DoorsDeps): Middleware {
-  return async (ctx, next) => {
+  return answering(async (ctx, next) => {
     const door = doorOf(ctx.path);
     if (!door) return next();
     stateOf(ctx).route =
@@ -55,7 +73,7 @@ export function protocolDoors(deps: DoorsDeps): Middleware {
     } catch (error) {
       refuseRequest(ctx, deps, door.path, error);
     }
-  };
+  }, doorTable());
 }
 
 /** `/auth/{app_id}/token` → own issuer; `/token` → shared issuer; RFC 8414 §3 puts the well-known part first. */

@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { stateOf } from '../../http/request-state.ts';
+import { answering, routesNamed } from '../../http/route-table.ts';
 import { type Authenticate, breakGlass } from './authenticate.ts';
 import type { AdminApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
@@ -27,21 +28,28 @@ export function createAdminApi(deps: AdminApiDeps): AdminApi {
   });
   router.get('/api/docs', docsPage(deps, openApi));
   for (const operation of operations) {
-    const path = PREFIX + operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    router.register(path, operation.method === 'GET' ? ['GET', 'HEAD'] : [operation.method], (ctx) =>
-      perform({ deps, authenticate, operation }, ctx),
+    router.register(
+      pathOf(operation),
+      operation.method === 'GET' ? ['GET', 'HEAD'] : [operation.method],
+      (ctx) => perform({ deps, authenticate, operation }, ctx),
     );
   }
   const routes = router.routes();
+  const table = [
+    ...routesNamed([`GET ${PREFIX}/openapi.json`, 'GET /api/docs']),
+    ...operations.map((one) => ({ method: one.method, path: pathOf(one), example: one.example })),
+  ];
   return {
     operations,
-    middleware: async (ctx, next) => {
+    middleware: answering(async (ctx, next) => {
       if (!/^\/api(?:\/|$)/.test(ctx.path)) return next();
       // The types of the router's context are its own; the object is the same.
       await routes(ctx as never, () => refuseUnrouted(ctx, authenticate));
-    },
+    }, table),
   };
 }
+
+const pathOf = ({ path }: Operation): string => PREFIX + path.replaceAll(/\{(\w+)\}/g, ':$1');
 
 async function perform(
   at: { deps: AdminApiDeps; authenticate: Authenticate; operation: Operation },

@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa';
 import type { Inbox } from '../../delivery/inbox.ts';
 import type { HttpDeps } from '../../http/http-deps.ts';
+import { answering, routesNamed } from '../../http/route-table.ts';
 import { type DevConfig, isDevelopmentRequest } from './guard.ts';
 import { inboxJson, inboxMessage, inboxPage } from './inbox.ts';
 import { type Playground, playgroundAnswers } from './playground/routes.ts';
@@ -16,7 +17,8 @@ export function devRoutes(deps: DevDeps): Middleware {
     'GET /dev/inbox.json': (ctx) => inboxJson(ctx, deps),
     ...playgroundAnswers(deps),
   };
-  return async (ctx, next) => {
+  const routes = routesNamed([...Object.keys(answers), 'GET /dev/inbox/:id']);
+  return answering(async (ctx, next) => {
     if (!ctx.path.startsWith('/dev/') || !isDevelopmentRequest(ctx, deps.config)) return next();
     const name = `${ctx.method === 'HEAD' ? 'GET' : ctx.method} ${ctx.path}`;
     const answer = Object.hasOwn(answers, name) ? answers[name] : undefined;
@@ -28,5 +30,5 @@ export function devRoutes(deps: DevDeps): Middleware {
     if (id === undefined) return next();
     ctx.state.route = '/dev/inbox/:id';
     return inboxMessage(ctx, deps, id);
-  };
+  }, routes);
 }

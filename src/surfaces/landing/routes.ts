@@ -2,6 +2,7 @@ import type { Middleware } from 'koa';
 import type { Config } from '../../config/config.ts';
 import type { HttpDeps } from '../../http/http-deps.ts';
 import { showPage } from '../../http/page.ts';
+import { answering, routesNamed } from '../../http/route-table.ts';
 
 export type LandingDeps = {
   config: Pick<Config, 'baseUrl' | 'environment' | 'isLoopback'>;
@@ -25,9 +26,12 @@ export function landingRoutes(deps: LandingDeps): Middleware {
       console_url: deps.consoleUrl,
     },
   };
-  return async (ctx, next) => {
-    if (ctx.path !== '/' || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();
-    ctx.state.route = '/';
-    showPage(ctx, deps, 'home/landing', model);
-  };
+  return answering(
+    async (ctx, next) => {
+      if (ctx.path !== '/' || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();
+      ctx.state.route = '/';
+      showPage(ctx, deps, 'home/landing', model);
+    },
+    routesNamed(['GET /']),
+  );
 }

@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa';
 import type { Config } from '../../config/config.ts';
 import { isLoopbackAddress, peerAddress } from '../../http/client-address.ts';
+import { answering, routesNamed } from '../../http/route-table.ts';
 import { notFound } from '../../http/refusals.ts';
 import { sameSecret, digestOf } from '../../kernel/secret.ts';
 import { type HealthDeps, healthOf } from '../../telemetry/health.ts';
@@ -20,13 +21,14 @@ export function operationsRoutes(deps: OperationsDeps): Middleware {
     '/health': (ctx) => ready(ctx, deps),
     '/metrics': (ctx) => scrape(ctx, deps),
   };
-  return async (ctx, next) => {
+  const routes = routesNamed(Object.keys(answers).map((path) => `GET ${path}`));
+  return answering(async (ctx, next) => {
     const answer = Object.hasOwn(answers, ctx.path) ? answers[ctx.path] : undefined;
     if (!answer || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next();
     ctx.state.route = ctx.path;
     ctx.set('Cache-Control', 'no-store');
     await answer(ctx);
-  };
+  }, routes);
 }
 
 /** Depends on nothing: a store that is away must not make an orchestrator restart us. */
