@@ -1,0 +1,37 @@
+import type { parseArgs } from 'node:util';
+import type { Config } from '../../config/config.ts';
+import type { Logger } from '../../telemetry/log.ts';
+
+/** What the commands stand on: the program, as the composition root put it together. */
+export type Program = {
+  version: string;
+  /** Serves until the answer's `close`. */
+  start(config: Config, log: Logger): Promise<{ close(): Promise<void> }>;
+  /** Brings the schema up to date; the names of what was applied. */
+  migrate(config: Config, log: Logger): Promise<string[]>;
+};
+
+type Flags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>;
+
+/** An option as `node:util` parses it, and what `--help` says of it. */
+export type Flag = Flags[string] & { note: string };
+
+export type Values = Record<string, string | boolean | (string | boolean)[] | undefined>;
+
+/** What a command prints to: answers go to `out`, everything else to `err`. */
+export type Printer = { out(text: string): void; err(text: string): void };
+
+export type Command = {
+  /** One or two words: `migrate`, `keys rotate`. */
+  name: string;
+  summary: string;
+  flags?: Record<string, Flag>;
+  /** The exit code. What it throws is printed as one line for each cause, with exit code 1. */
+  run(call: { program: Program; values: Values; print: Printer }): Promise<number>;
+};
+
+/** `--json`, for commands that print data. */
+export const jsonFlag = { json: { type: 'boolean', note: 'Print JSON, for programs.' } } as const;
+
+/** Unknown or ill-formed arguments: exit code 2. */
+export class UsageFault extends Error {}
