@@ -14,6 +14,7 @@ import { smtpTransport } from './delivery/smtp.ts';
 import { Worker } from './delivery/worker.ts';
 import { assetRoutes, type Assets, createAssets } from './http/assets.ts';
 import type { HttpDeps } from './http/http-deps.ts';
+import { createOutgoing, type Outgoing } from './http/outgoing.ts';
 import { outerMiddleware } from './http/outer-middleware.ts';
 import { answering, type Route, routesOf, unused } from './http/route-table.ts';
 import { createViews } from './http/views.ts';
@@ -81,6 +82,7 @@ type Parts = {
   worker: Worker;
   inbox: Inbox;
   hasher: PasswordHasher;
+  outgoing: Outgoing;
 };
 
 async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
@@ -174,6 +176,7 @@ function makeParts(
     worker,
     inbox,
     hasher,
+    outgoing: createOutgoing({ allowedHosts: config.outboundAllowedHosts, log }),
   };
 }
 
@@ -191,7 +194,7 @@ function doors(
   parts: Parts,
   at: { demoSecret: string | undefined; isDraining: () => boolean },
 ): Middleware[] {
-  const { options, stores, http, assets, registry, access, jobs, hasher } = parts;
+  const { options, stores, http, assets, registry, access, jobs, hasher, outgoing } = parts;
   const { config, log, version } = options;
   const { db, ephemeral, cache } = stores;
   const { baseUrl } = config;
@@ -201,7 +204,7 @@ function doors(
     tokenIssued: (grantType: string) => http.metrics.tokensIssued.inc({ grant_type: grantType }),
   };
   const state = { baseUrl, db, ephemeral, registry, rootKeys };
-  const providers = createProviderCache({ ...state, cache, access, pages, log, count });
+  const providers = createProviderCache({ ...state, cache, access, pages, log, count, outgoing });
   const interactions = createInteractions({ ...state, providers });
   const { metrics, views } = http;
   const signIn = { ...state, views, metrics, config, interactions, access, hasher, mail: jobs };

@@ -61,6 +61,8 @@ export type Config = {
   adminApiKeyPath: string | undefined;
   /** Addresses or CIDRs. */
   trustedProxies: readonly string[];
+  /** `host` or `host:port` in the form in which they are compared; see http/outgoing/destination.ts. */
+  outboundAllowedHosts: readonly string[];
   logLevel: LogLevel;
   logFormat: LogFormat;
   metricsToken: Secret | undefined;

@@ -140,6 +140,20 @@ export const networks = parsed((text) => {
   return entries;
 });
 
+/** `host`, `host:port`, `[::1]:port`: as the URL parser writes them, so that they can be compared with what it found. */
+export const outboundHosts = parsed((text) =>
+  text.split(',').map((part) => {
+    const entry = part.trim();
+    const match = /^(\[[0-9a-f:.]+\]|[^\s/@?#\\:[\]*]+)(?::(\d{1,5}))?$/i.exec(entry);
+    const host = match && URL.canParse(`http://${match[1]}`) ? new URL(`http://${match[1]}`).hostname : '';
+    const bare = host.replace(/\.$/, '');
+    const port = match?.[2] === undefined ? undefined : Number(match[2]);
+    if (!bare || port === 0 || (port ?? 1) > 65_535)
+      fail(`must hold hosts, each host or host:port, separated by commas; "${entry}" is neither`);
+    return port === undefined ? bare : `${bare}:${port}`;
+  }),
+);
+
 export const directory = parsed((text) => (text.includes('\0') ? fail('is not a path') : text));
 export const logLevel = z.enum(logLevels, `must be one of ${logLevels.join(', ')}`);
 export const logFormat = z.enum(logFormats, `must be one of ${logFormats.join(', ')}`);

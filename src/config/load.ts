@@ -89,6 +89,7 @@ function plainValues({
     smtpUrl: values.SMTP_URL,
     mailFrom: values.MAIL_FROM ?? `no-reply@${hostname.replace(/[[\]]/g, '')}`,
     trustedProxies: values.TRUSTED_PROXIES ?? [],
+    outboundAllowedHosts: values.OUTBOUND_ALLOWED_HOSTS ?? [],
     logLevel: values.LOG_LEVEL ?? 'info',
     logFormat: values.LOG_FORMAT ?? (development ? 'text' : 'json'),
     metricsToken: values.METRICS_TOKEN,

@@ -95,5 +95,13 @@ export function warningsFor({ environment, values, baseUrl }: Judged): string[] 
   if (values.TRUSTED_PROXIES?.some((network) => network.endsWith('/0'))) {
     warnings.push('TRUSTED_PROXIES trusts everyone; any client can choose the address it is seen under');
   }
+  const innermost = values.OUTBOUND_ALLOWED_HOSTS?.find((entry) =>
+    /^(127\.|169\.254\.|\[::1\]|(.+\.)?localhost(:|$))/.test(entry),
+  );
+  if (environment === 'production' && innermost !== undefined) {
+    warnings.push(
+      `OUTBOUND_ALLOWED_HOSTS names ${innermost}; whoever may register an address can make this machine ask itself`,
+    );
+  }
   return warnings;
 }

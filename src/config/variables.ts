@@ -103,6 +103,12 @@ export const environmentSchema = z.object({
     default: 'forwarded headers are ignored',
     example: '10.0.0.0/8,2001:db8::/32',
   }),
+  OUTBOUND_ALLOWED_HOSTS: variable(format.outboundHosts, {
+    sentence:
+      'Hosts, each `host` or `host:port`, separated by commas, that may be fetched from although they are on loopback, in a private network or on plain http: for closed networks and tests.',
+    default: 'only https on the public internet is fetched from',
+    example: 'hooks.corp.example,keys.corp.example:8443',
+  }),
   LOG_LEVEL: variable(format.logLevel, {
     sentence: 'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
     default: '`info`',

@@ -1,4 +1,5 @@
 import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Outgoing, OutgoingRequest } from '../http/outgoing.ts';
 import { clientHooks } from './client-hooks.ts';
 import { grantHooks } from './grant-hooks.ts';
 import { tokenHooks } from './token-hooks.ts';
@@ -12,7 +13,7 @@ import { protocolRoutes } from './issuers.ts';
 import type { ProtocolPages } from './pages.ts';
 import { interactionRules } from './policy.ts';
 
-export type ConfigurationDeps = AdapterDeps & { baseUrl: string; pages: ProtocolPages };
+export type ConfigurationDeps = AdapterDeps & { baseUrl: string; pages: ProtocolPages; outgoing: Outgoing };
 
 /** The library's configuration for one app at one issuer. What is not named here is off. */
 export function providerConfiguration(deps: ConfigurationDeps): Configuration {
@@ -66,8 +67,8 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       resourceIndicators: { enabled: false },
     },
     renderError: (ctx, out, error) => showError(ctx, { error, code: out.error }, deps),
-    // Nothing is fetched on anyone's word in this release.
-    fetch: () => Promise.reject(new Error('outgoing requests are switched off')),
+    // Its own guard comes with a dispatcher, which is left unused, as is `redirect`: ours follows none.
+    fetch: (url, init) => deps.outgoing(url as string | URL, init as OutgoingRequest | undefined),
   };
 }
 

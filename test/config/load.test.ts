@@ -239,6 +239,24 @@ describe('the configuration', () => {
     expect(faultsOf({ REDIS_URL: 'redis+sentinel://a:1' }).join()).to.include('must name the master');
   });
 
+  it('takes hosts that may be fetched from in the form in which they are compared', () => {
+    const { outboundAllowedHosts } = load({
+      OUTBOUND_ALLOWED_HOSTS: 'Hooks.Corp.example., [::1]:8443,0x7f.1:80',
+    });
+    expect(outboundAllowedHosts).to.deep.equal(['hooks.corp.example', '[::1]:8443', '127.0.0.1:80']);
+    expect(load({}).outboundAllowedHosts).to.deep.equal([]);
+    for (const text of [
+      'https://a.example',
+      'a.example:0',
+      'a.example:70000',
+      '*.example',
+      'a@b',
+      'a,,b',
+      '::1',
+    ])
+      expect(faultsOf({ OUTBOUND_ALLOWED_HOSTS: text }), text).to.have.length(1);
+  });
+
   it('refuses networks that are none', () => {
     expect(load({ TRUSTED_PROXIES: '10.0.0.0/8, ::1' }).trustedProxies).to.deep.equal(['10.0.0.0/8', '::1']);
     for (const TRUSTED_PROXIES of ['10.0.0.0/33', 'proxy.example', '10.0.0.0/8/9', '']) {
