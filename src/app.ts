@@ -10,7 +10,6 @@ import { createInbox, type Inbox } from './delivery/inbox.ts';
 import { enqueueJob, type EnqueueDeps } from './delivery/jobs/enqueue.ts';
 import { MAIL, mailHandler } from './delivery/mail.ts';
 import type { MailTransport } from './delivery/message.ts';
-import { smtpTransport } from './delivery/smtp.ts';
 import { Worker } from './delivery/worker.ts';
 import { assetRoutes, type Assets, createAssets } from './http/assets.ts';
 import type { HttpDeps } from './http/http-deps.ts';
@@ -88,8 +87,10 @@ type Parts = {
 async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   const metrics = createMetrics({ processMetrics: true });
   const hasher = await createPasswordHasher({ onWaiting: (count) => metrics.hashesWaiting.set(count) });
-  const parts = makeParts(options, stores, { metrics, hasher });
   const { config } = options;
+  const inbox = createInbox();
+  const transport = await mailTransport(config, inbox);
+  const parts = makeParts(options, stores, { metrics, hasher, inbox, transport });
   const demoSecret = demoSecretOf(config);
   await seedBuiltInApps(appsDeps(parts), {
     baseUrl: config.baseUrl,
@@ -129,18 +130,15 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
 function makeParts(
   options: StartOptions,
   stores: Stores,
-  { metrics, hasher }: { metrics: Metrics; hasher: PasswordHasher },
+  made: { metrics: Metrics; hasher: PasswordHasher; inbox: Inbox; transport: MailTransport },
 ): Parts {
+  const { metrics, hasher, inbox, transport } = made;
   const { config, log } = options;
   const rootKeys = config.encryptionKeys.reveal();
   const { db, operatorDb } = stores;
   const registry = createAppRegistry({ db, operatorDb, rootKeys });
   const assets = createAssets(join(options.root, 'views', 'assets'));
   const views = createViews({ viewsDir: join(options.root, 'views'), assets });
-  const inbox = createInbox();
-  const transport: MailTransport = config.smtpUrl
-    ? smtpTransport({ url: config.smtpUrl, mailFrom: config.mailFrom })
-    : inbox.transport;
   const worker = new Worker({
     operatorDb,
     rootKeys,
@@ -178,6 +176,13 @@ function makeParts(
     hasher,
     outgoing: createOutgoing({ allowedHosts: config.outboundAllowedHosts, log }),
   };
+}
+
+/** The mail library is loaded only where mail leaves the house. */
+async function mailTransport(config: Config, inbox: Inbox): Promise<MailTransport> {
+  if (!config.smtpUrl) return inbox.transport;
+  const { smtpTransport } = await import('./delivery/smtp.ts');
+  return smtpTransport({ url: config.smtpUrl, mailFrom: config.mailFrom });
 }
 
 const appsDeps = ({ stores, jobs, registry }: Parts) => ({

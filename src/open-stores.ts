@@ -15,7 +15,7 @@ import type { EphemeralStore } from './storage/ephemeral.ts';
 import { ephemeralOnPostgres } from './storage/ephemeral-postgres.ts';
 import { ephemeralOnRedis } from './storage/ephemeral-redis.ts';
 import { assertServerRole, type Login, migrate } from './storage/migrate.ts';
-import { connectRedis, type RedisConnection } from './storage/redis.ts';
+import type { RedisConnection } from './storage/redis.ts';
 import type { Logger } from './telemetry/log.ts';
 
 export type Stores = {
@@ -61,8 +61,12 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
     const db = open(where.serverConnection, 'latchkey', 12);
     const operatorDb = open(where.operatorConnection, 'latchkey-operator', 4);
     const graves = pendingGraves(db, operatorDb);
+    // Loaded only where there is a Redis: a start without one is a tenth of a second faster.
     const redis =
-      config.redis && (await connectRedis(config.redis, (message, fields) => log.warn(fields, message)));
+      config.redis &&
+      (await (
+        await import('./storage/redis.ts')
+      ).connectRedis(config.redis, (message, fields) => log.warn(fields, message)));
     return composeStores({ db, operatorDb, graves, redis, log, stopDatabase: where.stop });
   } catch (error) {
     await where.stop();
