@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { seconds } from '../kernel/duration.ts';
+import { appProtocolSettings, clientProtocolSettings } from './protocol-settings.ts';
 
 const lifetime = (fallback: number, max: number) => z.int().min(1).max(max).default(fallback);
 
@@ -37,6 +38,7 @@ export const appSettingsSchema = z.strictObject({
   reset_ttl: lifetime(10 * seconds.minute, seconds.hour),
   email_verification_ttl: lifetime(seconds.day, 7 * seconds.day),
   invitation_ttl: lifetime(7 * seconds.day, 30 * seconds.day),
+  ...appProtocolSettings,
 });
 export type AppSettings = z.output<typeof appSettingsSchema>;
 
@@ -56,6 +58,7 @@ export const clientSettingsSchema = z.strictObject({
     .enum(['client_secret_basic', 'client_secret_post', 'none'])
     .nullable()
     .default(null),
+  ...clientProtocolSettings,
 });
 export type ClientSettings = z.output<typeof clientSettingsSchema>;
 

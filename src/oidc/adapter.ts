@@ -5,6 +5,7 @@ import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { codeAdapter } from './adapters/code-adapter.ts';
 import { GrantAdapter } from './adapters/grant-adapter.ts';
 import { interactionAdapter } from './adapters/interaction-adapter.ts';
+import { pushedRequestAdapter } from './adapters/pushed-request-adapter.ts';
 import { RefreshTokenAdapter } from './adapters/refresh-token-adapter.ts';
 import { SessionAdapter } from './adapters/session-adapter.ts';
 import { clientMetadata } from './client-metadata.ts';
@@ -24,6 +25,8 @@ export function adapterFactory(deps: AdapterDeps): AdapterFactory {
       case 'AccessToken':
       case 'ClientCredentials':
         return accessTokenAdapter(deps, model);
+      case 'PushedAuthorizationRequest':
+        return pushedRequestAdapter(deps);
       case 'Interaction':
         return interactionAdapter(deps);
       case 'Client':

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { AdapterPayload } from 'oidc-provider';
+import { pushedRequestMetadata } from './features/pushed-requests.ts';
 import { type App, type Client, isConfidential } from '../apps/app.ts';
 
 /** Scopes that have a meaning everywhere (OIDC Core §5.4, §11). */
@@ -31,6 +32,7 @@ export function clientMetadata(app: App, client: Client): AdapterPayload {
       : 'none',
     ...(confidential ? { client_secret: secretPlaceholder } : {}),
     scope: (service ? client.scopes : [...standardScopes, ...client.scopes]).join(' ') || undefined,
+    ...pushedRequestMetadata(app, client),
     id_token_signed_response_alg: 'RS256',
     ...(app.settings.privacy_url ? { policy_uri: app.settings.privacy_url } : {}),
     ...(app.settings.terms_url ? { tos_uri: app.settings.terms_url } : {}),

@@ -9,6 +9,7 @@ import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { standardScopes } from './client-metadata.ts';
 import { cookieSigner } from './cookie-signer.ts';
 import { sessionCookieName, shortCookies } from './cookies.ts';
+import { pushedRequests } from './features/pushed-requests.ts';
 import { protocolRoutes } from './issuers.ts';
 import type { ProtocolPages } from './pages.ts';
 import { interactionRules } from './policy.ts';
@@ -63,7 +64,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
           pages.signedOut(ctx, { app: snapshot.app, hasStayed: ctx.query['stayed'] === 'yes' }),
       },
       dPoP: { enabled: false },
-      pushedAuthorizationRequests: { enabled: false },
+      ...pushedRequests(snapshot),
       resourceIndicators: { enabled: false },
     },
     renderError: (ctx, out, error) => showError(ctx, { error, code: out.error }, deps),

@@ -17,6 +17,7 @@ export async function sharedDiscovery(ctx: Context, { baseUrl }: Deps): Promise<
     userinfo_endpoint: at(protocolRoutes.userinfo),
     introspection_endpoint: at(protocolRoutes.introspection),
     revocation_endpoint: at(protocolRoutes.revocation),
+    pushed_authorization_request_endpoint: at(protocolRoutes.pushed_authorization_request),
     end_session_endpoint: at(protocolRoutes.end_session),
     jwks_uri: at(protocolRoutes.jwks),
     scopes_supported: standardScopes,

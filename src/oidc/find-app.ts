@@ -26,6 +26,7 @@ export async function findApp(request: SharedRequest, registry: AppRegistry): Pr
   }
   switch (path) {
     case '/authorize':
+    case '/par':
     case '/token':
     case '/introspect':
     case '/revoke':

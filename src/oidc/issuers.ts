@@ -13,6 +13,7 @@ export const protocolRoutes = {
   userinfo: '/userinfo',
   introspection: '/introspect',
   revocation: '/revoke',
+  pushed_authorization_request: '/par',
   end_session: '/logout',
   jwks: '/.well-known/jwks.json',
 } as const;

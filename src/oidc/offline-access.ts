@@ -1,31 +1,25 @@
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { type AppSnapshot, needsConsent } from '../apps/app.ts';
-import { protocolRoutes } from './issuers.ts';
+
+type Asked = { prompts: Set<string> };
 
 /**
  * The library drops `offline_access` unless `prompt=consent` came with it (OIDC Core §11). A first-party client is
- * trusted by the operator instead of by a page, so its request is completed with the prompt, which its policy then
- * answers without a page. Returns the query to use, with its question mark.
+ * trusted by the operator instead of by a page, so its request counts as if the prompt had been there, however it
+ * came (query, pushed, signed); its policy then answers the prompt without a page.
  */
-export function offlineAccessQuery(path: string, querystring: string, snapshot: AppSnapshot): string {
-  if (querystring === '') return '';
-  const unchanged = `?${querystring}`;
-  if (path !== protocolRoutes.authorization) return unchanged;
-  const query = new URLSearchParams(querystring);
-  const client = snapshot.clients.get(query.get('client_id') ?? '');
-  if (
-    !client ||
-    needsConsent(snapshot.app, client) ||
-    query.getAll('scope').length !== 1 ||
-    query.getAll('prompt').length > 1
-  )
-    return unchanged;
-  const prompts = (query.get('prompt') ?? '').split(' ').filter(Boolean);
-  if (
-    !query.get('scope')!.split(' ').includes('offline_access') ||
-    prompts.includes('consent') ||
-    prompts.includes('none')
-  )
-    return unchanged;
-  query.set('prompt', [...prompts, 'consent'].join(' '));
-  return `?${query}`;
+export function allowOfflineAccess(provider: Provider, snapshot: AppSnapshot): void {
+  const { prototype } = (provider as unknown as { OIDCContext: { prototype: Asked } }).OIDCContext;
+  const stock = Object.getOwnPropertyDescriptor(prototype, 'prompts')!.get!;
+  Object.defineProperty(prototype, 'prompts', {
+    configurable: true,
+    get(this: KoaContextWithOIDC['oidc']): Set<string> {
+      const prompts = stock.call(this) as Set<string>;
+      const client = snapshot.clients.get(this.client?.clientId ?? '');
+      if (!client || needsConsent(snapshot.app, client) || prompts.has('none')) return prompts;
+      const scope = this.params?.['scope'];
+      if (typeof scope === 'string' && scope.split(' ').includes('offline_access')) prompts.add('consent');
+      return prompts;
+    },
+  });
 }

@@ -16,7 +16,6 @@ import { findApp, type FoundApp } from './find-app.ts';
 import { type IssuerKind, issuerUrl, protocolRoutes } from './issuers.ts';
 import { narrowedRequest } from './narrowed-request.ts';
 import type { ProtocolPages } from './pages.ts';
-import { offlineAccessQuery } from './offline-access.ts';
 import type { ProviderSource } from './provider-cache.ts';
 
 export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
@@ -123,7 +122,7 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
   const request = narrowedRequest({
     original: ctx.req,
     issuerUrl: issuerUrl(deps.baseUrl, appId, visit.issuer),
-    path: visit.path + offlineAccessQuery(visit.path, ctx.querystring, source.snapshot),
+    path: ctx.querystring ? `${visit.path}?${ctx.querystring}` : visit.path,
     cookies: narrowCookies(ctx.get('cookie') || undefined, {
       session: sessionCookieName(deps.baseUrl, appId),
       appId,

@@ -4,6 +4,8 @@ import { digestOf, sameSecret } from '../kernel/secret.ts';
 import { Problem } from '../kernel/problem.ts';
 import { type ConfigurationDeps, providerConfiguration } from './configuration.ts';
 import { widenSetCookies } from './cookies.ts';
+import { tellLifetime } from './features/pushed-requests.ts';
+import { allowOfflineAccess } from './offline-access.ts';
 import { refuse } from './refusal.ts';
 import { completeSignOut } from './sign-out.ts';
 import { stateOf } from '../http/request-state.ts';
@@ -22,6 +24,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   // Scheme and host come from the request we made from configuration, never from the client's (see narrowed-request.ts).
   provider.proxy = true;
   provider.silent = true;
+  allowOfflineAccess(provider, deps.snapshot);
   const failures = new WeakMap<object, unknown>();
   provider.on('server_error', (ctx, error) => {
     failures.set(ctx.req, error);
@@ -88,6 +91,7 @@ function answerFailure(deps: ProviderDeps, ctx: KoaContextWithOIDC, error: unkno
 
 function finish(ctx: KoaContextWithOIDC, deps: ProviderDeps): void {
   completeSignOut(ctx, deps);
+  tellLifetime(ctx, deps.snapshot.app.settings);
   allowFormPost(ctx);
   const cookies = ctx.response.get('set-cookie') as unknown as string | string[] | undefined;
   if (cookies?.length) ctx.set('set-cookie', widenSetCookies(([] as string[]).concat(cookies), deps.appId));

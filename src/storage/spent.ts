@@ -9,7 +9,8 @@ export type SpentKind =
   | 'sign_up'
   | 'reset'
   | 'invitation'
-  | 'interaction_result';
+  | 'interaction_result'
+  | 'pushed_request';
 
 /**
  * Decides single use: of many callers at once exactly one gets true. Belongs into the transaction that grants

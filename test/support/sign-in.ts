@@ -65,14 +65,19 @@ export function discover(
 
 export type Request = { url: URL; verifier: string; state: string; nonce: string };
 
+/** `build` sends it otherwise than in the query: pushed, signed. */
 export async function authorizationRequest(
   configuration: oidc.Configuration,
   parameters: Record<string, string> = {},
+  build: (
+    configuration: oidc.Configuration,
+    parameters: Record<string, string>,
+  ) => URL | Promise<URL> = oidc.buildAuthorizationUrl,
 ): Promise<Request> {
   const verifier = oidc.randomPKCECodeVerifier();
   const state = oidc.randomState();
   const nonce = oidc.randomNonce();
-  const url = oidc.buildAuthorizationUrl(configuration, {
+  const url = await build(configuration, {
     redirect_uri: REDIRECT,
     scope: 'openid email profile offline_access',
     code_challenge: await oidc.calculatePKCECodeChallenge(verifier),

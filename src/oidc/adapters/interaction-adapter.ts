@@ -1,6 +1,7 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { digestOf } from '../../kernel/secret.ts';
 import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
+import { pushedRequestAlias } from './pushed-request-adapter.ts';
 import { protocolRoutes } from '../issuers.ts';
 
 /** The uid is also the value of the browser's cookie, so the store only gets its digest. */
@@ -25,8 +26,10 @@ export function interactionAdapter(deps: AdapterDeps): Adapter {
         returnTo: _returnTo,
         exp: _exp,
         session,
-        ...kept
+        parJti,
+        ...rest
       } = payload as StoredInteraction['payload'];
+      const kept = typeof parJti === 'string' ? { ...rest, parJti: pushedRequestAlias(parJti) } : rest;
       const { cookie: _cookie, ...sessionKept } = session ?? {};
       const stored: StoredInteraction = {
         issuer: deps.issuer,
