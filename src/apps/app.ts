@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { seconds } from '../kernel/duration.ts';
 import { appProtocolSettings, clientProtocolSettings } from './protocol-settings.ts';
+import type { Apis } from './apis/api.ts';
 
 const lifetime = (fallback: number, max: number) => z.int().min(1).max(max).default(fallback);
 
@@ -59,6 +60,14 @@ export const clientSettingsSchema = z.strictObject({
     .nullable()
     .default(null),
   ...clientProtocolSettings,
+  /**
+   * Which scopes of the app's APIs it may ask for, by identifier. null: for service accounts none, for clients that
+   * act for a user all of them.
+   */
+  api_scopes: z
+    .record(z.string().min(1).max(500), z.array(z.string().min(1).max(128)).max(100))
+    .nullable()
+    .default(null),
 });
 export type ClientSettings = z.output<typeof clientSettingsSchema>;
 
@@ -108,6 +117,8 @@ export type AppSnapshot = {
   clients: ReadonlyMap<string, Client>;
   /** Newest first; the first one signs. */
   keys: readonly SigningKey[];
+  /** What its access tokens may be for beside the app itself. */
+  apis: Apis;
 };
 
 /** Where a person can start again: the app's own site, as far as we know one. */

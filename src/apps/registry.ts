@@ -11,6 +11,7 @@ import {
   type ClientType,
   type SigningKey,
 } from './app.ts';
+import { servedApis, toApis } from './apis/store.ts';
 import { appOfClientId, deploymentKeys } from './operator-lookups.ts';
 import {
   type AppRow,
@@ -131,14 +132,20 @@ export const isAppId = (value: string): boolean =>
   value.length >= 3 && value.length <= 48 && /^[a-z][a-z0-9]*([-_][a-z0-9]+)*$/.test(value);
 
 async function readSnapshot(deps: RegistryDeps, appId: string): Promise<AppSnapshot | undefined> {
-  const [app, clients, keys] = await deps.db.transaction(appId, (tx) =>
-    Promise.all([servedApp(tx, appId), servedClients(tx, appId), publishedKeys(tx, appId)]),
+  const [app, clients, keys, apis] = await deps.db.transaction(appId, (tx) =>
+    Promise.all([
+      servedApp(tx, appId),
+      servedClients(tx, appId),
+      publishedKeys(tx, appId),
+      servedApis(tx, appId),
+    ]),
   );
   if (!app) return undefined;
   return {
     app: toApp(app),
     clients: new Map(clients.map((row) => [row.client_id, toClient(row)])),
     keys: keys.map((row) => openKey(deps.rootKeys, { appId, table: 'signing_keys' }, row)),
+    apis: toApis(apis),
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 /** Type prefixes of ids; an id is `<prefix>_<UUIDv7 as 32 hex digits>`. */
-export type IdPrefix = 'usr' | 'ses' | 'cli' | 'sec' | 'evt' | 'job' | 'key' | 'org' | 'con' | 'grt';
+export type IdPrefix = 'usr' | 'ses' | 'cli' | 'sec' | 'evt' | 'job' | 'key' | 'org' | 'con' | 'grt' | 'api';
 
 let lastMs = 0;
 let sequence = 0;

@@ -1,5 +1,6 @@
 import type { Client as OidcClient, KoaContextWithOIDC } from 'oidc-provider';
 import type { AppSnapshot } from '../apps/app.ts';
+import { apiOfAudience } from '../apps/apis/api.ts';
 
 /** What a client has to do and may do: the design's answers where the library asks. */
 export function clientHooks(snapshot: AppSnapshot) {
@@ -14,14 +15,20 @@ export function clientHooks(snapshot: AppSnapshot) {
       return clientOf(client)?.allowedOrigins.includes(origin) ?? false;
     },
 
-    /** A client introspects its own tokens; the app's first client, the audience of all, introspects all (RFC 7662 §2.1). */
+    /**
+     * A client introspects its own tokens, an API those made for it, and the app's first client, the audience of all,
+     * all of them (RFC 7662 §2.1).
+     */
     mayIntrospect(
       _ctx: KoaContextWithOIDC,
       client: OidcClient,
-      token: { clientId?: string | undefined },
+      token: { clientId?: string | undefined; aud?: string | string[] | undefined },
     ): Promise<boolean> {
       if (client.clientAuthMethod === 'none') return Promise.resolve(false);
-      return Promise.resolve(token.clientId === client.clientId || client.clientId === appId);
+      const isItsServer = apiOfAudience(snapshot.apis, token.aud)?.serverClients.includes(client.clientId);
+      return Promise.resolve(
+        token.clientId === client.clientId || client.clientId === appId || isItsServer === true,
+      );
     },
 
     mayRevoke(

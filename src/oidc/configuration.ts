@@ -1,5 +1,7 @@
 import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Outgoing, OutgoingRequest } from '../http/outgoing.ts';
+import type { AppSnapshot } from '../apps/app.ts';
+import { allScopeNames } from '../apps/apis/api.ts';
 import { clientHooks } from './client-hooks.ts';
 import { grantHooks } from './grant-hooks.ts';
 import { tokenHooks } from './token-hooks.ts';
@@ -8,6 +10,7 @@ import { adapterFactory } from './adapter.ts';
 import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { standardScopes } from './client-metadata.ts';
 import { cookieSigner } from './cookie-signer.ts';
+import { resourceHooks } from './resources.ts';
 import { sessionCookieName, shortCookies } from './cookies.ts';
 import { pushedRequests } from './features/pushed-requests.ts';
 import { protocolRoutes } from './issuers.ts';
@@ -19,7 +22,12 @@ export type ConfigurationDeps = AdapterDeps & { baseUrl: string; pages: Protocol
 /** The library's configuration for one app at one issuer. What is not named here is off. */
 export function providerConfiguration(deps: ConfigurationDeps): Configuration {
   const { snapshot, appId, pages } = deps;
-  const [tokens, grants, clients] = [tokenHooks(snapshot), grantHooks(snapshot), clientHooks(snapshot)];
+  const [tokens, grants, clients] = [
+    tokenHooks(snapshot),
+    grantHooks(snapshot, deps.issuerUrl),
+    clientHooks(snapshot),
+  ];
+  const resources = resourceHooks(snapshot, deps.issuerUrl);
   return {
     adapter: adapterFactory(deps),
     findAccount: accountFinder(deps.db, appId),
@@ -29,9 +37,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     routes: protocolRoutes,
     responseTypes: ['code'],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
-    scopes: [
-      ...new Set([...standardScopes, ...[...snapshot.clients.values()].flatMap((client) => client.scopes)]),
-    ],
+    scopes: plainScopes(snapshot),
     claims: { ...claimsByScope, sid: null, iss: null },
     enabledJWA: { idTokenSigningAlgValues: ['RS256'] },
     // RFC 9700 §2.1.1: S256 only (the library knows no other), required unless the client says otherwise.
@@ -65,12 +71,19 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       },
       dPoP: { enabled: false },
       ...pushedRequests(snapshot),
-      resourceIndicators: { enabled: false },
+      resourceIndicators: { enabled: true, ...resources },
     },
     renderError: (ctx, out, error) => showError(ctx, { error, code: out.error }, deps),
     // Its own guard comes with a dispatcher, which is left unused, as is `redirect`: ours follows none.
     fetch: (url, init) => deps.outgoing(url as string | URL, init as OutgoingRequest | undefined),
   };
+}
+
+/** Scopes without an audience of their own. What belongs to an API means something only together with it. */
+function plainScopes({ clients, apis }: AppSnapshot): string[] {
+  const ofApis = allScopeNames(apis);
+  const own = [...clients.values()].flatMap((client) => client.scopes).filter((scope) => !ofApis.has(scope));
+  return [...new Set([...standardScopes, ...own])];
 }
 
 function cookieConfiguration(deps: ConfigurationDeps): NonNullable<Configuration['cookies']> {

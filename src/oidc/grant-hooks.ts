@@ -6,10 +6,11 @@ import type {
   Grant,
   KoaContextWithOIDC,
 } from 'oidc-provider';
+import { type AskedResource, askedResources } from './resources.ts';
 import { type AppSnapshot, isRefreshBoundToSession, needsConsent } from '../apps/app.ts';
 
 /** What a client is given, and what ends with the session: the design's answers where the library asks. */
-export function grantHooks(snapshot: AppSnapshot) {
+export function grantHooks(snapshot: AppSnapshot, issuerUrl: string) {
   const clientOf = (client: { clientId: string } | undefined) => snapshot.clients.get(client?.clientId ?? '');
   return {
     async loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined> {
@@ -22,9 +23,12 @@ export function grantHooks(snapshot: AppSnapshot) {
       if (!known || needsConsent(snapshot.app, known)) return grant;
       const wanted = [...ctx.oidc.requestParamOIDCScopes];
       const granted = new Set(grant?.getOIDCScope().split(' '));
-      if (grant && wanted.every((scope) => granted.has(scope))) return grant;
+      const resources = askedResources({ snapshot, issuerUrl }, known, ctx.oidc.params ?? {});
+      if (grant && wanted.every((scope) => granted.has(scope)) && hasResources(grant, resources))
+        return grant;
       grant ??= new provider.Grant({ accountId: account!.accountId, clientId: client!.clientId });
       grant.addOIDCScope(wanted.join(' '));
+      addResources(grant, resources);
       await grant.save();
       return grant;
     },
@@ -51,4 +55,16 @@ export function grantHooks(snapshot: AppSnapshot) {
       return Promise.resolve(bound);
     },
   };
+}
+
+function hasResources(grant: Grant, resources: AskedResource[]): boolean {
+  return resources.every(({ resource, scopes }) => {
+    const granted = new Set(grant.getResourceScope(resource).split(' '));
+    return scopes.every((scope) => granted.has(scope));
+  });
+}
+
+export function addResources(grant: Grant, resources: AskedResource[]): void {
+  for (const { resource, scopes } of resources)
+    if (scopes.length) grant.addResourceScope(resource, scopes.join(' '));
 }

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { AppSnapshot, Client } from '../apps/app.ts';
+import type { AskedResource } from './resources.ts';
 
 /** A sign-in (or consent) in progress: an authorization request waiting for its person. */
 export type Interaction = {
@@ -12,6 +13,8 @@ export type Interaction = {
   prompt: { name: string; reasons: string[]; details: Record<string, unknown> };
   /** Parameters of the authorization request: redirect_uri, scope, login_hint, ui_locales, acr_values … */
   params: Readonly<Record<string, unknown>>;
+  /** What it wants of the app's APIs (RFC 8707). */
+  resources: AskedResource[];
   /** The user of this browser's session at this app, if there is one. */
   signedInUserId: string | undefined;
   /** Internal name of that session. */

@@ -8,7 +8,9 @@ import { interactionKey, type StoredInteraction } from './adapters/interaction-a
 import { cookieSigner } from './cookie-signer.ts';
 import { narrowCookies, sessionCookieName, shortCookies } from './cookies.ts';
 import type { Interaction, Interactions } from './interaction.ts';
+import { addResources } from './grant-hooks.ts';
 import { issuerUrl } from './issuers.ts';
+import { askedResources } from './resources.ts';
 import { narrowedRequest } from './narrowed-request.ts';
 import type { ProviderSource } from './provider-cache.ts';
 import type { RootKeys } from '../kernel/secret.ts';
@@ -53,6 +55,7 @@ export function createInteractions(deps: InteractionsDeps): Interactions {
           clientId: interaction.client.clientId,
         });
         grant.addOIDCScope(String(interaction.params['scope'] ?? ''));
+        addResources(grant, interaction.resources);
         return { consent: { grantId: await grant.save() } };
       }),
     abort: (ctx, interaction) =>
@@ -82,6 +85,11 @@ async function peek(deps: InteractionsDeps, appId: string, uid: string): Promise
       details: payload.prompt.details ?? {},
     },
     params,
+    resources: askedResources(
+      { snapshot, issuerUrl: issuerUrl(deps.baseUrl, appId, issuer) },
+      client,
+      params,
+    ),
     signedInUserId: payload.session?.accountId,
     sessionUid: payload.session?.uid,
     expiresInSeconds: found.remainingSeconds,

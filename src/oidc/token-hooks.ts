@@ -6,6 +6,7 @@ import {
   type RefreshToken,
 } from 'oidc-provider';
 import type { AppSettings, AppSnapshot } from '../apps/app.ts';
+import { apiOfAudience } from '../apps/apis/api.ts';
 import { seconds } from '../kernel/duration.ts';
 import { rotationOf } from './adapters/refresh-token-adapter.ts';
 
@@ -20,7 +21,7 @@ export function tokenHooks(snapshot: AppSnapshot) {
       accessTokenFormat: 'jwt',
       jwt: { sign: { alg: 'RS256' } },
     });
-    return settings.access_token_ttl;
+    return token.resourceServer.accessTokenTTL ?? settings.access_token_ttl;
   };
 
   return {
@@ -42,7 +43,9 @@ export function tokenHooks(snapshot: AppSnapshot) {
       token: AccessToken | ClientCredentials,
     ): Promise<Record<string, unknown>> {
       if (token.kind === 'ClientCredentials') {
-        const allowed = new Set(snapshot.clients.get(token.client?.clientId ?? '')?.scopes);
+        const own = snapshot.clients.get(token.client?.clientId ?? '')?.scopes;
+        const ofApi = apiOfAudience(snapshot.apis, token.aud) && token.resourceServer?.scopes;
+        const allowed = new Set(ofApi ?? own);
         // As it was sent: the library drops what no client of the app may ask for without a word.
         const sent = ctx.oidc.body?.['scope'];
         const refused = (typeof sent === 'string' ? sent.split(' ') : []).filter(

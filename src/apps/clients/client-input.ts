@@ -59,7 +59,7 @@ export type ClientFacts = {
 };
 
 /** What the standard gives a meaning of its own: not to be handed out as a scope of an app. */
-const STANDARD_SCOPES: ReadonlySet<string> = new Set([
+export const STANDARD_SCOPES: ReadonlySet<string> = new Set([
   'openid',
   'offline_access',
   'profile',

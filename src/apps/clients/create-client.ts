@@ -4,6 +4,7 @@ import { type AppChange, type AppsDeps, changeApp } from '../change-app.ts';
 import { toClient } from '../registry.ts';
 import { mergeSettings } from '../settings.ts';
 import { type NewClientInput, requireSoundClient } from './client-input.ts';
+import { requireOwnScopes } from '../apis/client-scopes.ts';
 import { clientById, insertClient } from './operator-store.ts';
 import { issueSecret } from './secrets/secret.ts';
 
@@ -27,6 +28,7 @@ export async function createClient(
     settings: clientSettingsSchema.parse(facts.settings),
   });
   return changeApp(deps, change, async (tx) => {
+    await requireOwnScopes(tx, appId, facts.scopes);
     const clientId = newId('cli');
     await insertClient(tx, { appId, clientId, name: input.name, ...facts });
     const issued = confidential

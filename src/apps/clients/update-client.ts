@@ -5,6 +5,7 @@ import { toClient } from '../registry.ts';
 import { mergeSettings, type Settings } from '../settings.ts';
 import { type ClientChangeInput, requireSoundClient } from './client-input.ts';
 import { clientNotFound, firstClient } from './errors.ts';
+import { requireOwnScopes } from '../apis/client-scopes.ts';
 import { clientById, writeClient } from './operator-store.ts';
 
 export function updateClient(
@@ -36,6 +37,7 @@ export async function changeClient(
     settings: mergeSettings(clientSettingsSchema, row.settings as Settings, input.settings ?? {}),
   };
   requireSoundClient(facts);
+  if (input.scopes) await requireOwnScopes(tx, appId, input.scopes);
   await writeClient(tx, {
     appId,
     clientId,

@@ -1,6 +1,7 @@
 import { createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { Provider } from 'oidc-provider';
+import { apiOfAudience } from '../../apps/apis/api.ts';
 import { scoped } from '../../storage/database.ts';
 import { accessTokenState, denyToken, isDenied } from '../../users/grants/token-state.ts';
 import { unitOfWork } from '../unit-of-work.ts';
@@ -32,7 +33,7 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
         requiredClaims: ['exp', 'iat', 'jti', 'sub', 'aud', 'client_id'],
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
       });
-      return payload['app_id'] === appId ? payload : undefined;
+      return payload['app_id'] === appId && isForUs(deps, payload) ? payload : undefined;
     } catch {
       return undefined;
     }
@@ -73,6 +74,12 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
   };
 }
 
+const isUserinfo = (): boolean => Provider.ctx?.oidc?.route === 'userinfo';
+
+/** For the app itself, or (but not at userinfo, which is none of them) for an API that it still has. */
+const isForUs = ({ appId, snapshot }: AdapterDeps, claims: JWTPayload): boolean =>
+  claims.aud === appId || (!isUserinfo() && apiOfAudience(snapshot.apis, claims.aud) !== undefined);
+
 const keySets = new WeakMap<readonly object[], ReturnType<typeof createLocalJWKSet>>();
 
 function keySetOf(deps: AdapterDeps): ReturnType<typeof createLocalJWKSet> {
@@ -94,8 +101,8 @@ function keySetOf(deps: AdapterDeps): ReturnType<typeof createLocalJWKSet> {
 
 /** The library's own form. The token's life was checked with the tolerance for other clocks, so `exp` is not asked again. */
 function payloadOf(model: string, claims: JWTPayload): AdapterPayload {
-  // The userinfo endpoint takes only tokens without an audience of their own; the app is every token's audience.
-  const forUserinfo = Provider.ctx?.oidc?.route === 'userinfo';
+  // The userinfo endpoint takes only tokens without an audience of their own; those that got here are the app's.
+  const forUserinfo = isUserinfo();
   return {
     kind: model,
     jti: claims.jti!,

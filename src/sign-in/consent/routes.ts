@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
-import { scopeWords } from '../../http/messages.ts';
+import { allScopeNames } from '../../apps/apis/api.ts';
+import { scopeWords, t } from '../../http/messages.ts';
 import { localeOf } from '../../http/page.ts';
 import { scoped } from '../../storage/database.ts';
 import { userById } from '../../users/store.ts';
@@ -20,9 +21,29 @@ async function decide(step: Step): Promise<void> {
   await decideConsent(step, decision);
 }
 
+/** Scopes of our own in the person's language, those of an API in the words of whoever registered it. */
+function wordsFor({ ctx, interaction, snapshot }: Step): { name: string; title: string; detail: string }[] {
+  const locale = localeOf(ctx);
+  const ofApis = allScopeNames(snapshot.apis);
+  const own = scopesAskedFor(interaction).filter((scope) => !ofApis.has(scope));
+  const theirs = interaction.resources.flatMap(({ api, scopes }) => {
+    if (!api) return [];
+    const named = (name: string, title: string) => ({
+      name,
+      title: title || t(locale, 'scope.custom.title', { name }),
+      detail: `${api.name} (${name})`,
+    });
+    const known = api.scopes.filter((scope) => scopes.includes(scope.name));
+    return known.length
+      ? known.map((scope) => named(scope.name, scope.description))
+      : [{ ...named(api.name, ''), detail: '' }];
+  });
+  return [...scopeWords(locale, own), ...theirs];
+}
+
 /** What the client asks for, in words. */
 export async function showConsent(step: Step): Promise<void> {
-  const { ctx, deps, appId, interaction, snapshot } = step;
+  const { deps, appId, interaction, snapshot } = step;
   const { signedInUserId } = interaction;
   const user =
     signedInUserId === undefined ? undefined : await userById(scoped(deps.db, appId), appId, signedInUserId);
@@ -30,7 +51,7 @@ export async function showConsent(step: Step): Promise<void> {
     action: `${interactionPath(step)}/consent`,
     client_name: interaction.client.name,
     user_email: user?.email ?? '',
-    scopes: scopeWords(localeOf(ctx), scopesAskedFor(interaction)),
+    scopes: wordsFor(step),
     privacy_url: snapshot.app.settings.privacy_url,
     terms_url: snapshot.app.settings.terms_url,
   });

@@ -1,3 +1,4 @@
+import { apiOperations } from './apis/routes.ts';
 import { appOperations } from './apps/routes.ts';
 import { auditEventOperations } from './audit-events/routes.ts';
 import { clientOperations } from './clients/routes.ts';
@@ -14,6 +15,7 @@ export function adminOperations(deps: AdminApiDeps): readonly Operation[] {
     ...appOperations(deps),
     ...clientOperations(deps),
     ...secretOperations(deps),
+    ...apiOperations(deps),
     ...keyOperations(deps),
     ...userOperations(deps),
     ...accessOperations(deps),

@@ -21,6 +21,7 @@ export const clientParams = z.strictObject({
     .meta({ description: 'The client; the first one is called as its app.' }),
 });
 export const secretParams = z.strictObject({ ...clientParams.shape, secret_id: id('sec', 'The secret.') });
+export const apiParams = z.strictObject({ ...appParams.shape, api_id: id('api', 'The API.') });
 export const userParams = z.strictObject({
   ...appParams.shape,
   user_id: id('usr', 'The user: sub in its tokens.'),
