@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { seconds } from '../kernel/duration.ts';
 import { appProtocolSettings, clientProtocolSettings } from './protocol-settings.ts';
 import type { Apis } from './apis/api.ts';
+import { customClaimsSchema } from './claims/custom-claim.ts';
 
 const lifetime = (fallback: number, max: number) => z.int().min(1).max(max).default(fallback);
 
@@ -40,6 +41,8 @@ export const appSettingsSchema = z.strictObject({
   email_verification_ttl: lifetime(seconds.day, 7 * seconds.day),
   invitation_ttl: lifetime(7 * seconds.day, 30 * seconds.day),
   ...appProtocolSettings,
+  /** Claims of the app's own, from the profile and the metadata of its users. */
+  custom_claims: customClaimsSchema.default([]),
 });
 export type AppSettings = z.output<typeof appSettingsSchema>;
 

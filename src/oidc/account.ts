@@ -1,7 +1,10 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider';
+import type { AppSnapshot } from '../apps/app.ts';
 import { type Database, scoped } from '../storage/database.ts';
 import { userById } from '../users/store.ts';
 import type { User } from '../users/user.ts';
+import type { CustomClaim } from '../apps/claims/custom-claim.ts';
+import { type ClaimUse, customClaims } from './claims/custom-claims.ts';
 import { unitOfWork } from './unit-of-work.ts';
 
 /** Which claims each scope gives (OIDC Core §5.4). `app_id`, `amr` and `auth_time` come with every ID token. */
@@ -28,15 +31,43 @@ export const claimsByScope = {
   address: ['address'],
 };
 
+/** What the library has to know of claims: those of a scope are given with it, and what is not named is never given. */
+export function claimsConfiguration(custom: readonly CustomClaim[]) {
+  const claims: Record<string, null | string[]> = { ...claimsByScope };
+  for (const { name, scope } of custom) {
+    const key = scope ?? 'openid';
+    claims[key] = [...(claims[key] ?? []), name];
+  }
+  // Last, so that no scope of that name takes their place.
+  return { ...claims, sid: null, iss: null };
+}
+
+/** The user, unless unknown or disabled; asked for once in a request. */
+export async function liveUser(db: Database, appId: string, sub: string): Promise<User | undefined> {
+  const memo = unitOfWork().memo;
+  const seen = memo.get(`user:${sub}`) as User | undefined;
+  const user = seen ?? (await userById(scoped(db, appId), appId, sub));
+  if (!user || user.disabledAt) return undefined;
+  memo.set(`user:${sub}`, user);
+  return user;
+}
+
 /** Finds users of one app; someone who is disabled is not found. */
-export function accountFinder(db: Database, appId: string) {
-  return async (_ctx: KoaContextWithOIDC, sub: string): Promise<Account | undefined> => {
-    const memo = unitOfWork().memo;
-    const seen = memo.get(`user:${sub}`) as User | undefined;
-    const user = seen ?? (await userById(scoped(db, appId), appId, sub));
-    if (!user || user.disabledAt) return undefined;
-    memo.set(`user:${sub}`, user);
-    return { accountId: user.userId, claims: () => Promise.resolve(claimsOf(user)) };
+export function accountFinder(db: Database, { app }: Pick<AppSnapshot, 'app'>) {
+  return async (ctx: KoaContextWithOIDC, sub: string): Promise<Account | undefined> => {
+    const user = await liveUser(db, app.appId, sub);
+    if (!user) return undefined;
+    return {
+      accountId: user.userId,
+      claims: (use, requested) => {
+        // For an ID token these are the scopes asked for; what counts is what was granted.
+        const scope = ctx.oidc?.grant?.getOIDCScopeFiltered(new Set(requested.split(' '))) ?? requested;
+        return Promise.resolve({
+          ...customClaims(app.settings.custom_claims, user, { use: use as ClaimUse, scope }),
+          ...claimsOf(user),
+        });
+      },
+    };
   };
 }
 

@@ -5,7 +5,8 @@ import { allScopeNames } from '../apps/apis/api.ts';
 import { clientHooks } from './client-hooks.ts';
 import { grantHooks } from './grant-hooks.ts';
 import { tokenHooks } from './token-hooks.ts';
-import { accountFinder, claimsByScope } from './account.ts';
+import { accountFinder, claimsConfiguration } from './account.ts';
+import { accessTokenClaims } from './claims/token-claims.ts';
 import { adapterFactory } from './adapter.ts';
 import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { standardScopes } from './client-metadata.ts';
@@ -30,7 +31,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
   const resources = resourceHooks(snapshot, deps.issuerUrl);
   return {
     adapter: adapterFactory(deps),
-    findAccount: accountFinder(deps.db, appId),
+    findAccount: accountFinder(deps.db, snapshot),
     jwks: {
       keys: deps.keys.map((key) => ({ ...key.privateJwk, kid: key.keyId, alg: key.algorithm, use: 'sig' })),
     } as NonNullable<Configuration['jwks']>,
@@ -38,7 +39,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     responseTypes: ['code'],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
     scopes: plainScopes(snapshot),
-    claims: { ...claimsByScope, sid: null, iss: null },
+    claims: claimsConfiguration(snapshot.app.settings.custom_claims),
     enabledJWA: { idTokenSigningAlgValues: ['RS256'] },
     // RFC 9700 §2.1.1: S256 only (the library knows no other), required unless the client says otherwise.
     pkce: { required: clients.pkceRequired },
@@ -46,7 +47,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     rotateRefreshToken: true,
     issueRefreshToken: grants.issueRefreshToken,
     expiresWithSession: grants.expiresWithSession,
-    extraTokenClaims: tokens.extraTokenClaims,
+    extraTokenClaims: accessTokenClaims(deps, tokens.extraTokenClaims),
     formats: { customizers: { jwt: tokens.jwtCustomizer } },
     loadExistingGrant: grants.loadExistingGrant,
     clientBasedCORS: clients.clientBasedCORS,
@@ -118,7 +119,7 @@ async function showSignOut(ctx: KoaContextWithOIDC, form: string, deps: Configur
   Object.assign(ctx.oidc.session!.state!, { clientId: undefined });
   const action = /action="([^"]+)"/.exec(form)?.[1] ?? '';
   const xsrf = /name="xsrf" value="([^"]+)"/.exec(form)?.[1] ?? '';
-  const account = await accountFinder(deps.db, deps.appId)(ctx, ctx.oidc.session!.accountId!);
+  const account = await accountFinder(deps.db, deps.snapshot)(ctx, ctx.oidc.session!.accountId!);
   const claims = await account?.claims('userinfo', 'email', {}, []);
   const email = claims?.['email'];
   const uiLocales = ctx.oidc.params?.ui_locales;

@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { digestOf, sameSecret } from '../kernel/secret.ts';
 import { Problem } from '../kernel/problem.ts';
+import { addIdTokenClaims } from './claims/token-claims.ts';
 import { type ConfigurationDeps, providerConfiguration } from './configuration.ts';
 import { widenSetCookies } from './cookies.ts';
 import { tellLifetime } from './features/pushed-requests.ts';
@@ -47,6 +48,8 @@ export function createProvider(deps: ProviderDeps): Provider {
       return matches;
     },
   });
+
+  addIdTokenClaims(provider, deps);
 
   provider.use(async (ctx: KoaContextWithOIDC, next: () => Promise<void>) => {
     const unit = new UnitOfWork(deps.appId);

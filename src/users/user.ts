@@ -12,7 +12,7 @@ export type User = {
   phone: string | undefined;
   phoneVerified: boolean;
   profile: Profile;
-  /** Whatever the app's operators keep here; never shown to the person, never a claim. */
+  /** Whatever the app's operators keep here; never shown to the person, a claim only where `custom_claims` says so. */
   metadata: Record<string, unknown>;
   /** Language of pages and mails. */
   locale: string | undefined;

@@ -2,6 +2,7 @@ import { createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { Provider } from 'oidc-provider';
 import { apiOfAudience } from '../../apps/apis/api.ts';
+import { isReservedClaim } from '../../apps/claims/names.ts';
 import { scoped } from '../../storage/database.ts';
 import { accessTokenState, denyToken, isDenied } from '../../users/grants/token-state.ts';
 import { unitOfWork } from '../unit-of-work.ts';
@@ -99,6 +100,10 @@ function keySetOf(deps: AdapterDeps): ReturnType<typeof createLocalJWKSet> {
   return set;
 }
 
+/** Claims of the app's own, which introspection shows as they were given. */
+const ownClaims = (claims: JWTPayload): object =>
+  Object.fromEntries(Object.entries(claims).filter(([name]) => !isReservedClaim(name)));
+
 /** The library's own form. The token's life was checked with the tolerance for other clocks, so `exp` is not asked again. */
 function payloadOf(model: string, claims: JWTPayload): AdapterPayload {
   // The userinfo endpoint takes only tokens without an audience of their own; those that got here are the app's.
@@ -112,6 +117,10 @@ function payloadOf(model: string, claims: JWTPayload): AdapterPayload {
     scope: typeof claims['scope'] === 'string' ? claims['scope'] : '',
     ...(model === 'AccessToken' ? { accountId: claims.sub!, grantId: String(claims['gid']) } : {}),
     ...(forUserinfo ? {} : { aud: claims.aud as string }),
-    extra: { app_id: claims['app_id'], ...(typeof claims['sid'] === 'string' ? { sid: claims['sid'] } : {}) },
+    extra: {
+      ...ownClaims(claims),
+      app_id: claims['app_id'],
+      ...(typeof claims['sid'] === 'string' ? { sid: claims['sid'] } : {}),
+    },
   } as AdapterPayload;
 }
