@@ -18,6 +18,7 @@ import { outerMiddleware } from './http/outer-middleware.ts';
 import { answering, type Route, routesOf, unused } from './http/route-table.ts';
 import { createViews } from './http/views.ts';
 import { deriveKey, macOf } from './kernel/secret.ts';
+import { logoutTokenHandler } from './oidc/backchannel-logout/deliver.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { pageAppOf } from './oidc/page-app.ts';
 import { protocolPages } from './oidc/pages.ts';
@@ -37,6 +38,8 @@ import { operationsRoutes } from './surfaces/operations/routes.ts';
 import type { Logger } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { type Access, createAccess } from './users/access.ts';
+import { LOGOUT_TOKEN } from './users/logout/announce.ts';
+import { endExpiredSessions } from './users/logout/end-expired.ts';
 
 export type StartOptions = {
   config: Config;
@@ -79,6 +82,8 @@ type Parts = {
   access: Access;
   jobs: EnqueueDeps;
   worker: Worker;
+  /** Calls clients' servers; apart, so that a slow one of theirs keeps no mail waiting. */
+  courier: Worker;
   inbox: Inbox;
   hasher: PasswordHasher;
   outgoing: Outgoing;
@@ -121,7 +126,7 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
       state.draining = true;
       await drain(server);
       stopChores();
-      await parts.worker.stop();
+      await Promise.all([parts.worker.stop(), parts.courier.stop()]);
       await stores.close();
     },
   };
@@ -139,11 +144,9 @@ function makeParts(
   const registry = createAppRegistry({ db, operatorDb, rootKeys });
   const assets = createAssets(join(options.root, 'views', 'assets'));
   const views = createViews({ viewsDir: join(options.root, 'views'), assets });
+  const working = { operatorDb, rootKeys, log, metrics };
   const worker = new Worker({
-    operatorDb,
-    rootKeys,
-    log,
-    metrics,
+    ...working,
     onExpired: (kind) => kind === MAIL && metrics.mails.inc({ result: 'expired' }),
   });
   const appOf = async (appId: string) => {
@@ -155,6 +158,15 @@ function makeParts(
     mailHandler({ views, transport, metrics, host: new URL(config.baseUrl).hostname, appOf }),
   );
   worker.register(ERASE_APP, (job) => eraseApp(operatorDb, job.appId));
+  const courier = new Worker({ ...working, concurrency: 16 });
+  courier.register(LOGOUT_TOKEN, logoutTokenHandler({ db, registry, outgoing, metrics }));
+  const jobs: EnqueueDeps = {
+    rootKeys,
+    wake() {
+      worker.wake();
+      courier.wake();
+    },
+  };
   const http: HttpDeps = {
     config,
     log,
@@ -169,9 +181,10 @@ function makeParts(
     http,
     assets,
     registry,
-    access: createAccess(db, stores.cache),
-    jobs: { rootKeys, wake: worker.wake },
+    access: createAccess({ db, cache: stores.cache, jobs }),
+    jobs,
     worker,
+    courier,
     inbox,
     hasher,
     outgoing: createOutgoing({ allowedHosts: config.outboundAllowedHosts, log }),
@@ -275,14 +288,18 @@ function demoSecretOf(config: Config): string | undefined {
   return macOf(deriveKey(config.encryptionKeys.reveal()[0], 'demo-client'), 'secret');
 }
 
-function startChores({ worker, stores, options }: Parts): () => void {
+function startChores({ worker, courier, jobs, stores, options }: Parts): () => void {
   worker.start();
+  courier.start();
   const quietly = (what: string, work: () => Promise<unknown>) => () => {
     work().catch((error: unknown) => options.log.warn({ err: error }, what));
   };
   const timers = [
     setInterval(
-      quietly('expired rows could not be swept', () => sweepExpired(stores.operatorDb)),
+      quietly('expired rows could not be swept', async () => {
+        await endExpiredSessions(stores.operatorDb, jobs);
+        await sweepExpired(stores.operatorDb);
+      }),
       SWEEP_EVERY_MS,
     ),
     setInterval(

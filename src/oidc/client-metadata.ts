@@ -34,6 +34,12 @@ export function clientMetadata(app: App, client: Client): AdapterPayload {
     scope: (service ? client.scopes : [...standardScopes, ...client.scopes]).join(' ') || undefined,
     ...pushedRequestMetadata(app, client),
     id_token_signed_response_alg: 'RS256',
+    ...(client.settings.backchannel_logout_uri === null
+      ? {}
+      : {
+          backchannel_logout_uri: client.settings.backchannel_logout_uri,
+          backchannel_logout_session_required: client.settings.backchannel_logout_session_required,
+        }),
     ...(app.settings.privacy_url ? { policy_uri: app.settings.privacy_url } : {}),
     ...(app.settings.terms_url ? { tos_uri: app.settings.terms_url } : {}),
   } as AdapterPayload;

@@ -70,6 +70,8 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
         postLogoutSuccessSource: (ctx) =>
           pages.signedOut(ctx, { app: snapshot.app, hasStayed: ctx.query['stayed'] === 'yes' }),
       },
+      // For metadata alone: what is sent goes through the outbox (session-ids.ts, backchannel-logout/).
+      backchannelLogout: { enabled: true },
       dPoP: { enabled: false },
       ...pushedRequests(snapshot),
       resourceIndicators: { enabled: true, ...resources },

@@ -8,6 +8,7 @@ import { widenSetCookies } from './cookies.ts';
 import { tellLifetime } from './features/pushed-requests.ts';
 import { allowOfflineAccess } from './offline-access.ts';
 import { refuse } from './refusal.ts';
+import { nameSessions } from './session-ids.ts';
 import { completeSignOut } from './sign-out.ts';
 import { stateOf } from '../http/request-state.ts';
 import { inUnitOfWork, UnitOfWork } from './unit-of-work.ts';
@@ -35,6 +36,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   );
   provider.on('grant.success', (ctx) => deps.count.tokenIssued(String(ctx.oidc.params?.['grant_type'])));
 
+  nameSessions(provider);
   Object.assign(provider.Client.prototype, {
     /** Every live secret is compared; digests of 256 random bits need no slow hash. */
     compareClientSecret(this: { clientId: string }, presented: string): boolean {

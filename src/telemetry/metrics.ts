@@ -8,6 +8,7 @@ export const metricNames = {
   signIns: 'latchkey_sign_ins_total',
   tokensIssued: 'latchkey_tokens_issued_total',
   mails: 'latchkey_mails_total',
+  logoutTokens: 'latchkey_logout_tokens_total',
   jobsPending: 'latchkey_jobs_pending',
   jobsFailed: 'latchkey_jobs_failed_total',
   jobDuration: 'latchkey_job_duration_seconds',
@@ -44,6 +45,12 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
     mails: new Counter({
       name: metricNames.mails,
       help: 'Mails, by result: sent, failed, retried, expired.',
+      labelNames: ['result'],
+      registers,
+    }),
+    logoutTokens: new Counter({
+      name: metricNames.logoutTokens,
+      help: 'Logout tokens sent to clients, by result: delivered, retried, failed.',
       labelNames: ['result'],
       registers,
     }),

@@ -1,3 +1,4 @@
+import type { EnqueueDeps } from '../delivery/jobs/enqueue.ts';
 import type { ArtifactCache } from '../storage/artifact-cache.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import { scoped } from '../storage/database.ts';
@@ -11,6 +12,7 @@ import {
   revokeGrantsOfUser,
   type RevokedGrant,
 } from './grants/store.ts';
+import { announceEnd } from './logout/announce.ts';
 import {
   type EndedSession,
   endSessionById,
@@ -28,8 +30,9 @@ export type Page = { after?: string | undefined; limit: number };
 
 /**
  * Ends sessions and grants of users. Whatever ends, ends with everything that hangs on it: refresh tokens and JWT
- * access tokens (at our endpoints) die with their grant, grants bound to a session die with the session. Each
- * function works inside the caller's transaction and is acknowledged only after the cache knows (design §5).
+ * access tokens (at our endpoints) die with their grant, grants bound to a session die with the session, and clients
+ * with a logout URI are told through the outbox. Each function works inside the caller's transaction and is
+ * acknowledged only after the cache knows (design §5).
  */
 export type Access = {
   listSessions(appId: string, userId: string, page: Page): Promise<SessionRow[]>;
@@ -51,38 +54,62 @@ export type Access = {
   ): Promise<Ended>;
 };
 
-export function createAccess(db: Database, cache: ArtifactCache): Access {
+export type AccessDeps = { db: Database; cache: ArtifactCache; jobs: EnqueueDeps };
+
+export function createAccess({ db, cache, jobs }: AccessDeps): Access {
   const bury = (tx: Transaction, appId: string, now: Ended, userId?: string) =>
     buryEnded(cache, tx, { appId, now, userId });
+  /** Sessions with what is bound to them; their clients are told. */
+  const finish = async (tx: Transaction, at: Finish): Promise<Ended> => {
+    await announceEnd(tx, jobs, at);
+    return bury(tx, at.appId, await withBoundGrants(tx, at.appId, at.sessions, at.why), at.userId);
+  };
+  /** Grants alone: the session goes on, and the client whose part of it ended is told. */
+  const revoked = async (tx: Transaction, at: Revoked): Promise<Ended> => {
+    for (const { session_uid: uid, user_id, client_id: clientId } of at.grants) {
+      if (uid !== null && TOLD.has(at.why)) await announceEnd(tx, jobs, { ...at, sessions: [{ uid, user_id }], clientId });
+    }
+    return bury(tx, at.appId, { sessions: [], grants: at.grants }, at.userId);
+  };
   return {
     listSessions: (appId, userId, page) =>
       listLiveSessions(scoped(db, appId), { appId, userId, after: page.after, limit: page.limit }),
     listGrants: (appId, userId, page) =>
       listLiveGrants(scoped(db, appId), { appId, userId, after: page.after, limit: page.limit }),
     async endSession(tx, { appId, uid, why }) {
-      return bury(tx, appId, await withBoundGrants(tx, appId, await endSessionByUid(tx, appId, uid), why));
+      return finish(tx, { appId, why, sessions: await endSessionByUid(tx, appId, uid) });
     },
     async endSessionOfUser(tx, { appId, userId, sessionId, why }) {
-      return bury(
-        tx,
-        appId,
-        await withBoundGrants(tx, appId, await endSessionById(tx, appId, userId, sessionId), why),
-        userId,
-      );
+      return finish(tx, { appId, userId, why, sessions: await endSessionById(tx, appId, userId, sessionId) });
     },
     async revokeGrant(tx, { appId, grantId, why }) {
-      return bury(tx, appId, { sessions: [], grants: await revokeGrantById(tx, appId, grantId, why) });
+      return revoked(tx, { appId, why, grants: await revokeGrantById(tx, appId, grantId, why) });
     },
     async revokeGrantOfUser(tx, at) {
-      return bury(tx, at.appId, { sessions: [], grants: await revokeGrantOfUser(tx, at) }, at.userId);
+      return revoked(tx, { ...at, grants: await revokeGrantOfUser(tx, at) });
     },
     async endUserAccess(tx, { appId, userId, why, exceptSessionUid }) {
       const sessions = await endSessionsOfUser(tx, appId, userId, exceptSessionUid);
       const grants = await revokeGrantsOfUser(tx, { appId, userId, why, exceptSessionUid });
+      await announceEnd(tx, jobs, { appId, sessions, why });
       return bury(tx, appId, { sessions, grants }, userId);
     },
   };
 }
+
+type Finish = { appId: string; why: string; sessions: EndedSession[]; userId?: string };
+type Revoked = { appId: string; why: string; grants: RevokedGrant[]; userId?: string };
+
+/**
+ * Reasons for which a client hears that its grant is gone. Not sign-out, whose sessions are announced themselves, and
+ * not what the client asked for itself (RFC 7009).
+ */
+const TOLD: ReadonlySet<string> = new Set([
+  'refresh_token_reused',
+  'code_reused',
+  'ended_by_operator',
+  'ended_by_user',
+]);
 
 async function endedLately(tx: Transaction, appId: string, userId: string): Promise<Ended> {
   return {

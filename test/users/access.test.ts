@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { newId } from '../../src/kernel/id.ts';
 import { type ArtifactCache, type Grave, noArtifactCache } from '../../src/storage/artifact-cache.ts';
@@ -55,7 +56,7 @@ describe('ending what a user holds', () => {
 
   const endAll = () =>
     database.db.transaction('shop', (tx) =>
-      createAccess(database.db, cache).endUserAccess(tx, { appId: 'shop', userId, why: 'test' }),
+      createAccess({ db: database.db, cache, jobs: { rootKeys: [randomBytes(32)], wake: () => {} } }).endUserAccess(tx, { appId: 'shop', userId, why: 'test' }),
     );
 
   it('buries again what an earlier try ended, as if that had died between its commit and the cache', async () => {

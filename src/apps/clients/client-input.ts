@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type ClientType, clientSettingsSchema, clientTypes, isConfidential } from '../app.ts';
 import { sparse } from '../settings.ts';
 import { scopeInvalid, valueNotForType } from './errors.ts';
-import { requireOrigins, requireRedirectUris } from './redirect-uris.ts';
+import { requireOrigins, requireRedirectUris, requireWebUri } from './redirect-uris.ts';
 
 /** A name for people: one line, no control or direction-override characters. */
 export const displayName = z
@@ -107,6 +107,12 @@ function requireSoundSettings(type: ClientType, raw: Record<string, unknown>): v
       'settings.token_endpoint_auth_method',
       'what runs in a browser can not keep a secret',
     );
+  }
+  const logoutUri = settings.backchannel_logout_uri;
+  if (logoutUri !== null) {
+    if (type === 'service')
+      throw valueNotForType('settings.backchannel_logout_uri', 'a service account has no sessions');
+    requireWebUri('settings.backchannel_logout_uri', logoutUri);
   }
   // RFC 9700 §2.1.1: public clients must use PKCE.
   if (!settings.pkce_required && !isConfidential({ type, settings })) {

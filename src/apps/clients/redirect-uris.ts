@@ -15,6 +15,12 @@ export function requireRedirectUris(type: ClientType, field: string, uris: reado
   }
 }
 
+/** One address that we send requests to, by the same rules: https, or http on loopback. */
+export function requireWebUri(field: string, uri: string): void {
+  const fault = faultOf('web', uri);
+  if (fault) throw redirectUriInvalid(field, fault);
+}
+
 function faultOf(type: ClientType, uri: string): string | undefined {
   // Outside of printable ASCII, browsers and libraries disagree about what an address means; \ is / to some of them.
   if (!/^[\x21-\x7e]+$/.test(uri) || /[\\<>"`{}|^]/.test(uri))

@@ -64,7 +64,8 @@ export class GrantAdapter implements Adapter {
 
   async destroy(id: string): Promise<void> {
     const { access, appId } = this.#deps;
-    const why = String(unitOfWork().memo.get('revocation-reason') ?? 'revoked');
+    const signingOut = Provider.ctx?.oidc?.route === 'end_session_confirm';
+    const why = signingOut ? 'signed_out' : String(unitOfWork().memo.get('revocation-reason') ?? 'revoked');
     unitOfWork().add(async (tx) => {
       await access.revokeGrant(tx, { appId, grantId: id, why });
     });

@@ -6,6 +6,7 @@ import { newId } from '../../kernel/id.ts';
 import { digestOf } from '../../kernel/secret.ts';
 import { scoped } from '../../storage/database.ts';
 import {
+  type ClientUse,
   insertSession,
   liveSessionByDigest,
   liveSessionByUid,
@@ -74,7 +75,8 @@ export class SessionAdapter implements Adapter {
       return;
     }
     const known = unitOfWork().memo.get(`session-uid:${kept.uid}`) as Known | undefined;
-    const next: Next = { digest, payload: kept, fill: (stored) => this.#fill(stored) };
+    const use = newUse(this.#deps, kept);
+    const next: Next = { digest, payload: kept, use, fill: (stored) => this.#fill(stored) };
     if (known) change(this.#deps, known, next);
     else begin(this.#deps, next);
   }
@@ -161,8 +163,25 @@ function aged({ stored, filledAt }: Filled): StoredSession {
 type Next = {
   digest: string;
   payload: SessionPayload & { uid: string };
+  use: ClientUse | undefined;
   fill: (stored: StoredSession) => Promise<void>;
 };
+
+/**
+ * The client this request authorizes, if the session was not used for it at this issuer before. The session's payload
+ * remembers the issuers only to spare the statement; the table decides, so a note lost in a merge does no harm.
+ */
+function newUse(deps: AdapterDeps, payload: SessionPayload): ClientUse | undefined {
+  const oidc = Provider.ctx?.oidc;
+  const clientId = oidc?.client?.clientId;
+  const authorized = oidc?.entities.AuthorizationCode ?? oidc?.deviceCode;
+  const authorization = clientId === undefined ? undefined : payload.authorizations?.[clientId];
+  if (clientId === undefined || !authorized || typeof authorization?.['sid'] !== 'string') return undefined;
+  const issuers = (authorization['issuers'] as string[] | undefined) ?? [];
+  if (issuers.includes(deps.issuerUrl)) return undefined;
+  authorization['issuers'] = [...issuers, deps.issuerUrl];
+  return { clientId, sid: authorization['sid'], issuer: deps.issuerUrl, issuerKind: deps.issuer };
+}
 
 function begin(deps: AdapterDeps, next: Next): void {
   const { session_idle_ttl: idleSeconds, session_absolute_ttl: absoluteSeconds } = deps.snapshot.app.settings;
@@ -178,6 +197,7 @@ function begin(deps: AdapterDeps, next: Next): void {
     absoluteSeconds,
     userAgent: ctx?.get('user-agent'),
     address: ctx && stateOf(ctx).clientAddress,
+    use: next.use,
   };
   const known = remember({
     uid: session.uid,
@@ -216,6 +236,7 @@ function change(deps: AdapterDeps, known: Known, next: Next): void {
       (clientId) => !next.payload.authorizations?.[clientId],
     ),
     idleSeconds: deps.snapshot.app.settings.session_idle_ttl,
+    use: next.use,
   };
   unitOfWork().add(async (tx) => {
     const stored = await updateSession(tx, write);

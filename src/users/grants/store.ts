@@ -41,7 +41,13 @@ export async function saveGrant(q: Queryable, grant: NewGrant): Promise<{ revisi
   return row;
 }
 
-export type RevokedGrant = { grant_id: string; client_id: string; user_id: string };
+export type RevokedGrant = {
+  grant_id: string;
+  client_id: string;
+  user_id: string;
+  /** The session it was bound to. */
+  session_uid: string | null;
+};
 
 export function revokeGrantById(
   q: Queryable,
@@ -51,7 +57,7 @@ export function revokeGrantById(
 ): Promise<RevokedGrant[]> {
   return q.query<RevokedGrant>(
     sql`update grants set revoked_at = now(), revoked_why = ${why}
-        where app_id = ${appId} and grant_id = ${grantId} and revoked_at is null returning grant_id, client_id, user_id`,
+        where app_id = ${appId} and grant_id = ${grantId} and revoked_at is null returning grant_id, client_id, user_id, session_uid`,
   );
 }
 
@@ -62,7 +68,7 @@ export function revokeGrantOfUser(
   return q.query<RevokedGrant>(
     sql`update grants set revoked_at = now(), revoked_why = ${at.why}
         where app_id = ${at.appId} and user_id = ${at.userId} and grant_id = ${at.grantId} and revoked_at is null
-        returning grant_id, client_id, user_id`,
+        returning grant_id, client_id, user_id, session_uid`,
   );
 }
 
@@ -74,7 +80,7 @@ export function revokeGrantsOfSessions(
 ): Promise<RevokedGrant[]> {
   return q.query<RevokedGrant>(
     sql`update grants set revoked_at = now(), revoked_why = ${why}
-        where app_id = ${appId} and session_uid = any(${sessionUids}) and revoked_at is null returning grant_id, client_id, user_id`,
+        where app_id = ${appId} and session_uid = any(${sessionUids}) and revoked_at is null returning grant_id, client_id, user_id, session_uid`,
   );
 }
 
@@ -86,7 +92,7 @@ export function revokeGrantsOfUser(
     sql`update grants set revoked_at = now(), revoked_why = ${at.why}
         where app_id = ${at.appId} and user_id = ${at.userId} and revoked_at is null
           and (${at.exceptSessionUid ?? null}::text is null or session_uid is distinct from ${at.exceptSessionUid ?? null})
-        returning grant_id, client_id, user_id`,
+        returning grant_id, client_id, user_id, session_uid`,
   );
 }
 
@@ -190,7 +196,7 @@ export async function spendRefreshToken(
 /** Longer ago than any fill of the cache lives there is nothing left to bury. */
 export function grantsRevokedLately(q: Queryable, appId: string, userId: string): Promise<RevokedGrant[]> {
   return q.query<RevokedGrant>(
-    sql`select grant_id, client_id, user_id from grants
+    sql`select grant_id, client_id, user_id, session_uid from grants
         where app_id = ${appId} and user_id = ${userId} and revoked_at > now() - interval '10 minutes'`,
   );
 }

@@ -65,17 +65,30 @@ export type NewSession = {
   absoluteSeconds: number;
   userAgent: string | undefined;
   address: string | undefined;
+  /** The client whose authorization began it, if that is already decided. */
+  use?: ClientUse | undefined;
 };
+
+/** A client a session is used for, at one issuer: who has to be told when it ends. */
+export type ClientUse = { clientId: string; issuer: string; issuerKind: 'own' | 'shared'; sid: string };
 
 /** Sessions are never upserted: false when the uid or the id was there before, ended or not. */
 export async function insertSession(q: Queryable, session: NewSession): Promise<boolean> {
+  const { use } = session;
   const rows = await q.query(
-    sql`insert into sessions (app_id, uid, session_id, digest, user_id, payload, user_agent, address, expires_at, absolute_expires_at)
+    sql`with started as (
+        insert into sessions (app_id, uid, session_id, digest, user_id, payload, user_agent, address, expires_at, absolute_expires_at)
         select ${session.appId}, ${session.uid}, ${session.sessionId}, ${session.digest}, ${session.userId}, ${JSON.stringify(session.payload)}::jsonb,
           ${session.userAgent?.slice(0, 512) ?? null}, ${session.address ?? null}::inet,
           now() + least(${session.idleSeconds}::int, ${session.absoluteSeconds}::int) * interval '1 second', now() + ${session.absoluteSeconds} * interval '1 second'
         from users u where u.app_id = ${session.appId} and u.user_id = ${session.userId} and u.disabled_at is null
-        on conflict do nothing returning uid`,
+        on conflict do nothing returning app_id, uid
+        ), used as (
+          insert into session_clients (app_id, session_uid, client_id, issuer, issuer_kind, sid)
+          select app_id, uid, ${use?.clientId ?? null}::text, ${use?.issuer ?? null}::text, ${use?.issuerKind ?? null}::text, ${use?.sid ?? null}::text
+          from started where ${use !== undefined}::boolean
+        )
+        select uid from started`,
   );
   return rows.length === 1;
 }
@@ -91,6 +104,8 @@ export type SessionChange = {
   /** Clients that were signed out one by one. */
   removedClients: string[];
   idleSeconds: number;
+  /** A client that is used for the first time at this issuer. */
+  use?: ClientUse | undefined;
 };
 
 /**
@@ -98,8 +113,10 @@ export type SessionChange = {
  * that two authorizations at once both stay. undefined: it was ended or renewed meanwhile, and stays so.
  */
 export async function updateSession(q: Queryable, change: SessionChange): Promise<StoredSession | undefined> {
+  const { use } = change;
   const [row] = await q.query<StoredSession>(
-    sql`update sessions set
+    sql`with changed as (
+        update sessions set
           revision = revision + 1,
           digest = ${change.toDigest},
           version = version + (digest <> ${change.toDigest})::int,
@@ -109,7 +126,14 @@ export async function updateSession(q: Queryable, change: SessionChange): Promis
           expires_at = least(now() + ${change.idleSeconds} * interval '1 second', absolute_expires_at)
         where app_id = ${change.appId} and uid = ${change.uid} and digest = ${change.fromDigest} and version = ${change.version}
           and ended_at is null and expires_at > now()
-        returning uid, session_id, digest, user_id, version, revision, payload, extract(epoch from expires_at - now()) as remaining, 0 as idle_for`,
+        returning app_id, uid, session_id, digest, user_id, version, revision, payload, extract(epoch from expires_at - now()) as remaining, 0 as idle_for
+        ), used as (
+          insert into session_clients (app_id, session_uid, client_id, issuer, issuer_kind, sid)
+          select app_id, uid, ${use?.clientId ?? null}::text, ${use?.issuer ?? null}::text, ${use?.issuerKind ?? null}::text, ${use?.sid ?? null}::text
+          from changed where ${use !== undefined}::boolean
+          on conflict do nothing
+        )
+        select uid, session_id, digest, user_id, version, revision, payload, remaining, idle_for from changed`,
   );
   return row;
 }

@@ -66,7 +66,7 @@ export async function startAdminHost(change: Partial<AdminApiDeps> = {}): Promis
     views,
     db: database.db,
     ephemeral,
-    access: createAccess(database.db, noArtifactCache),
+    access: createAccess({ db: database.db, cache: noArtifactCache, jobs: { rootKeys, wake: () => {} } }),
     hashPassword: async (plain) => `$test$${plain.length}`,
     sendInvitation: async (_, { appId, user }) => void invitations.push({ appId, email: user.email }),
     baseUrl: 'http://localhost:3000',
