@@ -10,7 +10,7 @@ import { createInbox, type Inbox } from './delivery/inbox.ts';
 import { enqueueJob, type EnqueueDeps } from './delivery/jobs/enqueue.ts';
 import { MAIL, mailHandler } from './delivery/mail.ts';
 import type { MailTransport } from './delivery/message.ts';
-import { Worker } from './delivery/worker.ts';
+import { Worker, type WorkerDeps } from './delivery/worker.ts';
 import { assetRoutes, type Assets, createAssets } from './http/assets.ts';
 import type { HttpDeps } from './http/http-deps.ts';
 import { createOutgoing, type Outgoing } from './http/outgoing.ts';
@@ -144,11 +144,8 @@ function makeParts(
   const registry = createAppRegistry({ db, operatorDb, rootKeys });
   const assets = createAssets(join(options.root, 'views', 'assets'));
   const views = createViews({ viewsDir: join(options.root, 'views'), assets });
-  const working = { operatorDb, rootKeys, log, metrics };
-  const worker = new Worker({
-    ...working,
-    onExpired: (kind) => kind === MAIL && metrics.mails.inc({ result: 'expired' }),
-  });
+  const outgoing = createOutgoing({ allowedHosts: config.outboundAllowedHosts, log });
+  const { worker, courier, jobs } = makeWorkers({ operatorDb, rootKeys, log, metrics });
   const appOf = async (appId: string) => {
     const snapshot = await registry.snapshot(appId);
     return snapshot && pageAppOf(snapshot.app);
@@ -158,15 +155,7 @@ function makeParts(
     mailHandler({ views, transport, metrics, host: new URL(config.baseUrl).hostname, appOf }),
   );
   worker.register(ERASE_APP, (job) => eraseApp(operatorDb, job.appId));
-  const courier = new Worker({ ...working, concurrency: 16 });
   courier.register(LOGOUT_TOKEN, logoutTokenHandler({ db, registry, outgoing, metrics }));
-  const jobs: EnqueueDeps = {
-    rootKeys,
-    wake() {
-      worker.wake();
-      courier.wake();
-    },
-  };
   const http: HttpDeps = {
     config,
     log,
@@ -187,7 +176,7 @@ function makeParts(
     courier,
     inbox,
     hasher,
-    outgoing: createOutgoing({ allowedHosts: config.outboundAllowedHosts, log }),
+    outgoing,
   };
 }
 
@@ -196,6 +185,20 @@ async function mailTransport(config: Config, inbox: Inbox): Promise<MailTranspor
   if (!config.smtpUrl) return inbox.transport;
   const { smtpTransport } = await import('./delivery/smtp.ts');
   return smtpTransport({ url: config.smtpUrl, mailFrom: config.mailFrom });
+}
+
+function makeWorkers(deps: WorkerDeps): { worker: Worker; courier: Worker; jobs: EnqueueDeps } {
+  const working: WorkerDeps = {
+    ...deps,
+    onExpired: (kind) => kind === MAIL && deps.metrics.mails.inc({ result: 'expired' }),
+  };
+  const worker = new Worker(working);
+  const courier = new Worker({ ...working, concurrency: 16 });
+  const wake = (): void => {
+    worker.wake();
+    courier.wake();
+  };
+  return { worker, courier, jobs: { rootKeys: deps.rootKeys, wake } };
 }
 
 const appsDeps = ({ stores, jobs, registry }: Parts) => ({

@@ -11,6 +11,7 @@ import { refuse } from './refusal.ts';
 import { nameSessions } from './session-ids.ts';
 import { completeSignOut } from './sign-out.ts';
 import { stateOf } from '../http/request-state.ts';
+import { acceptOnlyIdTokensAsHints } from './token-kinds.ts';
 import { inUnitOfWork, UnitOfWork } from './unit-of-work.ts';
 
 export type ProviderDeps = ConfigurationDeps & {
@@ -37,6 +38,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   provider.on('grant.success', (ctx) => deps.count.tokenIssued(String(ctx.oidc.params?.['grant_type'])));
 
   nameSessions(provider);
+  acceptOnlyIdTokensAsHints(provider);
   Object.assign(provider.Client.prototype, {
     /** Every live secret is compared; digests of 256 random bits need no slow hash. */
     compareClientSecret(this: { clientId: string }, presented: string): boolean {
