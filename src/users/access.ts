@@ -67,7 +67,8 @@ export function createAccess({ db, cache, jobs }: AccessDeps): Access {
   /** Grants alone: the session goes on, and the client whose part of it ended is told. */
   const revoked = async (tx: Transaction, at: Revoked): Promise<Ended> => {
     for (const { session_uid: uid, user_id, client_id: clientId } of at.grants) {
-      if (uid !== null && TOLD.has(at.why)) await announceEnd(tx, jobs, { ...at, sessions: [{ uid, user_id }], clientId });
+      if (uid !== null && TOLD.has(at.why))
+        await announceEnd(tx, jobs, { ...at, sessions: [{ uid, user_id }], clientId });
     }
     return bury(tx, at.appId, { sessions: [], grants: at.grants }, at.userId);
   };

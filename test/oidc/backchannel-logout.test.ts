@@ -86,9 +86,11 @@ for (const driver of drivers) {
       await signedIn(latchkey, forum, { email, kind: 'shared', agent });
       await signedIn(latchkey, forum, { email, kind: 'shared', agent });
       await signedIn(latchkey, quiet, { email, kind: 'own', agent });
-      await signedIn(latchkey, { appId: 'other', clientId: 'other', secret: undefined }, { email, agent }).catch(
-        () => {},
-      );
+      await signedIn(
+        latchkey,
+        { appId: 'other', clientId: 'other', secret: undefined },
+        { email, agent },
+      ).catch(() => {});
       await signOut(latchkey, agent, 'shop');
       await receiver.wait(3);
       const [own, shared] = [issuerOf(latchkey, 'shop', 'own'), issuerOf(latchkey, 'shop', 'shared')];
@@ -107,7 +109,11 @@ for (const driver of drivers) {
         expect(claims.sub).to.equal(userId);
         expect(claims.exp! - claims.iat!).to.be.within(1, 120);
         const keys = createRemoteJWKSet(new URL(`${claims.iss}/.well-known/jwks.json`));
-        await jwtVerify(token, keys, { issuer: claims.iss!, audience: claims.aud as string, typ: 'logout+jwt' });
+        await jwtVerify(token, keys, {
+          issuer: claims.iss!,
+          audience: claims.aud as string,
+          typ: 'logout+jwt',
+        });
       }
       expect(new Set(receiver.received.map(({ claims }) => claims.jti)).size).to.equal(3);
       const mine = receiver.received.filter(({ path }) => path === '/shop');
@@ -130,9 +136,9 @@ for (const driver of drivers) {
       const ended = await atOnce(16, () => latchkey.admin('DELETE', `/apps/shop/users/${userId}/sessions`));
       expect(ended.every(({ status }) => status === 204)).to.equal(true);
       await receiver.wait(2);
-      const [{ count }] = (await latchkey.sql(`select count(*)::int from sessions where ended_at is null and app_id = 'shop'`)) as [
-        { count: number },
-      ];
+      const [{ count }] = (await latchkey.sql(
+        `select count(*)::int from sessions where ended_at is null and app_id = 'shop'`,
+      )) as [{ count: number }];
       expect(count).to.equal(0);
       const own = issuerOf(latchkey, 'shop', 'own');
       const mine = (await settled()).filter(({ claims }) => claims.iss === own);
@@ -143,7 +149,9 @@ for (const driver of drivers) {
       for (const column of ['expires_at', 'absolute_expires_at, expires_at'] as const) {
         await signedIn(latchkey, shop, { email, kind: 'own' });
         const set = column.split(', ').map((name) => `${name} = now() - interval '1 second'`);
-        await latchkey.sql(`update sessions set ${set.join(', ')} where ended_at is null and app_id = 'shop'`);
+        await latchkey.sql(
+          `update sessions set ${set.join(', ')} where ended_at is null and app_id = 'shop'`,
+        );
         const found = await atOnce(4, expireNow);
         expect(found.reduce((sum, one) => sum + one)).to.be.at.least(1);
         await receiver.wait(1);
@@ -203,7 +211,12 @@ for (const driver of drivers) {
       expect(reused.body.error).to.equal('invalid_grant');
       await receiver.wait(1);
       expect(told(await settled())).to.deep.equal([`/shop ${issuerOf(latchkey, 'shop', 'own')}`]);
-      const still = await signedIn(latchkey, forum, { email, kind: 'own', agent, parameters: { prompt: 'none' } });
+      const still = await signedIn(latchkey, forum, {
+        email,
+        kind: 'own',
+        agent,
+        parameters: { prompt: 'none' },
+      });
       expect(still.tokens.claims()!.sub).to.equal(userId);
     });
 
@@ -253,7 +266,13 @@ for (const driver of drivers) {
     });
 
     it('takes only https for a logout URI, and none for a service account', async () => {
-      for (const uri of ['http://shop.example/out', 'https://u@shop.example/', 'ftp://x/', 'https://a.example/#x', 'nonsense']) {
+      for (const uri of [
+        'http://shop.example/out',
+        'https://u@shop.example/',
+        'ftp://x/',
+        'https://a.example/#x',
+        'nonsense',
+      ]) {
         const refused = await latchkey.admin('PATCH', '/apps/shop/clients/shop', {
           settings: { backchannel_logout_uri: uri },
         });

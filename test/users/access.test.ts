@@ -56,7 +56,11 @@ describe('ending what a user holds', () => {
 
   const endAll = () =>
     database.db.transaction('shop', (tx) =>
-      createAccess({ db: database.db, cache, jobs: { rootKeys: [randomBytes(32)], wake: () => {} } }).endUserAccess(tx, { appId: 'shop', userId, why: 'test' }),
+      createAccess({
+        db: database.db,
+        cache,
+        jobs: { rootKeys: [randomBytes(32)], wake: () => {} },
+      }).endUserAccess(tx, { appId: 'shop', userId, why: 'test' }),
     );
 
   it('buries again what an earlier try ended, as if that had died between its commit and the cache', async () => {
