@@ -23,6 +23,7 @@ import { createInteractions } from './oidc/interactions.ts';
 import { pageAppOf } from './oidc/page-app.ts';
 import { protocolPages } from './oidc/pages.ts';
 import { protocolDoors } from './oidc/protocol-doors.ts';
+import { protectedResources } from './oidc/protected-resources.ts';
 import { createProviderCache } from './oidc/provider-cache.ts';
 import { openStores, type Stores } from './open-stores.ts';
 import { createPasswordHasher, type PasswordHasher } from './sign-in/passwords/hash.ts';
@@ -247,6 +248,7 @@ function doors(
   return [
     operationsRoutes({ config, health, metrics }),
     assets.middleware,
+    protectedResources({ baseUrl, registry }),
     protocolDoors({ ...http, baseUrl, registry, providers, pages }),
     signInRoutes(signIn),
     adminApi.middleware,

@@ -7,6 +7,7 @@ export const reservedNames: ReadonlySet<string> = new Set([
   'acs',
   'admin',
   'api',
+  'apis',
   'apps',
   'assets',
   'auth',

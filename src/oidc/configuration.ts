@@ -1,7 +1,7 @@
 import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Outgoing, OutgoingRequest } from '../http/outgoing.ts';
 import type { AppSnapshot } from '../apps/app.ts';
-import { allScopeNames } from '../apps/apis/api.ts';
+import { allScopeNames, identifiersOf } from '../apps/apis/api.ts';
 import { clientHooks } from './client-hooks.ts';
 import { grantHooks } from './grant-hooks.ts';
 import { tokenHooks } from './token-hooks.ts';
@@ -76,6 +76,8 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       ...pushedRequests(snapshot),
       resourceIndicators: { enabled: true, ...resources },
     },
+    // RFC 9728 §4. Only at the app's own issuer: the shared one names nothing of any app.
+    ...(deps.issuer === 'own' ? { discovery: { protected_resources: identifiersOf(snapshot.apis) } } : {}),
     renderError: (ctx, out, error) => showError(ctx, { error, code: out.error }, deps),
     // Its own guard comes with a dispatcher, which is left unused, as is `redirect`: ours follows none.
     fetch: (url, init) => deps.outgoing(url as string | URL, init as OutgoingRequest | undefined),

@@ -16,6 +16,7 @@ import { findApp, type FoundApp } from './find-app.ts';
 import { type IssuerKind, issuerUrl, protocolRoutes } from './issuers.ts';
 import { narrowedRequest } from './narrowed-request.ts';
 import type { ProtocolPages } from './pages.ts';
+import { withResourceMetadata } from './protected-resources.ts';
 import type { ProviderSource } from './provider-cache.ts';
 
 export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
@@ -161,7 +162,7 @@ function withAliasedToken(path: string, body: string): string {
 function refuseUnfound(
   ctx: Context,
   deps: DoorsDeps,
-  { path, issuer, error }: { path: string; issuer: IssuerKind; error?: string },
+  { path, issuer, found, error }: Visit & { error?: string },
 ): void {
   if (
     FRONT_CHANNEL.test(path) ||
@@ -182,7 +183,8 @@ function refuseUnfound(
     ctx.body = { error, error_description: 'the request names more than one client' };
   } else if (path === protocolRoutes.userinfo) {
     ctx.status = 401;
-    ctx.set('www-authenticate', 'Bearer error="invalid_token"');
+    const at = issuerUrl(deps.baseUrl, found && found !== 'mixed' ? found.appId : '', issuer);
+    ctx.set('www-authenticate', withResourceMetadata('Bearer error="invalid_token"', at));
     ctx.body = { error: 'invalid_token', error_description: 'invalid token provided' };
   } else {
     ctx.status = 401;

@@ -7,6 +7,7 @@ import { type ConfigurationDeps, providerConfiguration } from './configuration.t
 import { widenSetCookies } from './cookies.ts';
 import { tellLifetime } from './features/pushed-requests.ts';
 import { allowOfflineAccess } from './offline-access.ts';
+import { withResourceMetadata } from './protected-resources.ts';
 import { refuse } from './refusal.ts';
 import { nameSessions } from './session-ids.ts';
 import { completeSignOut } from './sign-out.ts';
@@ -102,6 +103,8 @@ function finish(ctx: KoaContextWithOIDC, deps: ProviderDeps): void {
   allowFormPost(ctx);
   const cookies = ctx.response.get('set-cookie') as unknown as string | string[] | undefined;
   if (cookies?.length) ctx.set('set-cookie', widenSetCookies(([] as string[]).concat(cookies), deps.appId));
+  const challenge = ctx.oidc?.route === 'userinfo' ? ctx.response.get('www-authenticate') : '';
+  if (challenge) ctx.set('www-authenticate', withResourceMetadata(challenge, deps.issuerUrl));
   // The library reflects any origin until it knows the client, and keeps that on errors (checklist #30).
   const route = ctx.oidc?.route;
   if (route !== undefined && OPEN_TO_EVERY_ORIGIN.has(route)) return;

@@ -42,3 +42,5 @@ export const scopeNames = (api: Api): string[] => api.scopes.map((scope) => scop
 
 /** Names that mean something only together with the API they belong to. */
 export const allScopeNames = (apis: Apis): Set<string> => new Set([...apis.values()].flatMap(scopeNames));
+
+export const identifiersOf = (apis: Apis): string[] => [...apis.values()].map((api) => api.identifier);
