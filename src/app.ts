@@ -19,6 +19,7 @@ import { answering, type Route, routesOf, unused } from './http/route-table.ts';
 import { createViews } from './http/views.ts';
 import { deriveKey, macOf } from './kernel/secret.ts';
 import { logoutTokenHandler } from './oidc/backchannel-logout/deliver.ts';
+import { mutualTlsOf } from './oidc/client-authentication.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { pageAppOf } from './oidc/page-app.ts';
 import { protocolPages } from './oidc/pages.ts';
@@ -226,7 +227,8 @@ function doors(
     tokenIssued: (grantType: string) => http.metrics.tokensIssued.inc({ grant_type: grantType }),
   };
   const state = { baseUrl, db, ephemeral, registry, rootKeys };
-  const providers = createProviderCache({ ...state, cache, access, pages, log, count, outgoing });
+  const mtls = mutualTlsOf(config);
+  const providers = createProviderCache({ ...state, cache, access, pages, log, count, mtls, outgoing });
   const interactions = createInteractions({ ...state, providers });
   const { metrics, views } = http;
   const signIn = { ...state, views, metrics, config, interactions, access, hasher, mail: jobs };
@@ -249,7 +251,7 @@ function doors(
     operationsRoutes({ config, health, metrics }),
     assets.middleware,
     protectedResources({ baseUrl, registry }),
-    protocolDoors({ ...http, baseUrl, registry, providers, pages }),
+    protocolDoors({ ...http, baseUrl, registry, providers, pages, mtls }),
     signInRoutes(signIn),
     adminApi.middleware,
     ...devDoors(parts, at.demoSecret),

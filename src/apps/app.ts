@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type AuthMethod, clientAuthenticationSettings } from './authentication-settings.ts';
 import { seconds } from '../kernel/duration.ts';
 import { appProtocolSettings, clientProtocolSettings } from './protocol-settings.ts';
 import type { Apis } from './apis/api.ts';
@@ -58,10 +59,7 @@ export const clientSettingsSchema = z.strictObject({
   refresh_tokens: z.enum(['on_offline_access', 'always', 'never']).default('on_offline_access'),
   /** Whether sign-out ends refresh tokens too. null: true for web and spa, false for native. */
   refresh_bound_to_session: z.boolean().nullable().default(null),
-  token_endpoint_auth_method: z
-    .enum(['client_secret_basic', 'client_secret_post', 'none'])
-    .nullable()
-    .default(null),
+  ...clientAuthenticationSettings,
   ...clientProtocolSettings,
   /**
    * Which scopes of the app's APIs it may ask for, by identifier. null: for service accounts none, for clients that
@@ -107,6 +105,8 @@ export type Client = {
   disabledAt: Date | undefined;
   /** Live secrets only. */
   secrets: ClientSecret[];
+  /** The secret itself, opened, of a client that signs with it (`client_secret_jwt`). Never leaves the process, never logged. */
+  hmacSecret?: string | undefined;
 };
 
 /** A signing key with its private half opened. Never leaves the process, never logged. */
@@ -136,12 +136,19 @@ export function siteOf({ app, clients }: AppSnapshot): string | undefined {
   return protocol === 'https:' || protocol === 'http:' ? `${origin}/` : undefined;
 }
 
-/** Whether the client can keep a secret (RFC 6749 §2.1). */
+export function authMethodOf(client: Pick<Client, 'type' | 'settings'>): AuthMethod {
+  const byType = client.type === 'web' || client.type === 'service' ? 'client_secret_basic' : 'none';
+  return client.settings.token_endpoint_auth_method ?? byType;
+}
+
+/** Whether the client can authenticate (RFC 6749 §2.1). */
 export function isConfidential(client: Pick<Client, 'type' | 'settings'>): boolean {
-  if (client.settings.token_endpoint_auth_method === 'none') return false;
-  return (
-    client.type === 'web' || client.type === 'service' || client.settings.token_endpoint_auth_method !== null
-  );
+  return authMethodOf(client) !== 'none';
+}
+
+/** Whether it authenticates with a secret that we gave it. */
+export function hasSecret(client: Pick<Client, 'type' | 'settings'>): boolean {
+  return authMethodOf(client).startsWith('client_secret_');
 }
 
 export function isRefreshBoundToSession(client: Pick<Client, 'type' | 'settings'>): boolean {

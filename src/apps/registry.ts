@@ -6,6 +6,7 @@ import {
   type App,
   type AppSnapshot,
   appSettingsSchema,
+  authMethodOf,
   type Client,
   clientSettingsSchema,
   type ClientType,
@@ -143,7 +144,7 @@ async function readSnapshot(deps: RegistryDeps, appId: string): Promise<AppSnaps
   if (!app) return undefined;
   return {
     app: toApp(app),
-    clients: new Map(clients.map((row) => [row.client_id, toClient(row)])),
+    clients: new Map(clients.map((row) => [row.client_id, withHmacSecret(deps.rootKeys, row)])),
     keys: keys.map((row) => openKey(deps.rootKeys, { appId, table: 'signing_keys' }, row)),
     apis: toApis(apis),
   };
@@ -184,6 +185,23 @@ export function toClient(row: ClientRow): Client {
     })),
   };
 }
+
+/** The client, and opened the one secret that it signs with, if it does. */
+function withHmacSecret(rootKeys: RootKeys, row: ClientRow): Client {
+  const client = toClient(row);
+  const sealed = row.secrets.find((secret) => secret.sealed);
+  if (!sealed?.sealed || authMethodOf(client) !== 'client_secret_jwt') return client;
+  const hmacSecret = unseal(rootKeys, sealedSecretAt(row.app_id, sealed.secret_id), sealed.sealed);
+  return { ...client, hmacSecret };
+}
+
+/** Where a sealed client secret lives. */
+export const sealedSecretAt = (appId: string, secretId: string) => ({
+  appId,
+  table: 'client_secrets',
+  row: secretId,
+  column: 'sealed',
+});
 
 function openKey(rootKeys: RootKeys, at: { appId: string; table: string }, row: KeyRow): SigningKey {
   const privateJwk = JSON.parse(

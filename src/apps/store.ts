@@ -25,7 +25,13 @@ export type ClientRow = {
   created_at: Date;
   updated_at: Date;
   disabled_at: Date | null;
-  secrets: { secret_id: string; digest: string; created_at: string; expires_at: string | null }[];
+  secrets: {
+    secret_id: string;
+    digest: string;
+    created_at: string;
+    expires_at: string | null;
+    sealed?: string | null;
+  }[];
 };
 
 export type KeyRow = {
@@ -55,7 +61,7 @@ export async function servedRevision(q: Queryable, appId: string): Promise<numbe
 export function servedClients(q: Queryable, appId: string): Promise<ClientRow[]> {
   return q.query<ClientRow>(
     sql`select c.*, coalesce((
-          select jsonb_agg(jsonb_build_object('secret_id', s.secret_id, 'digest', s.digest, 'created_at', s.created_at, 'expires_at', s.expires_at) order by s.created_at desc)
+          select jsonb_agg(jsonb_build_object('secret_id', s.secret_id, 'digest', s.digest, 'created_at', s.created_at, 'expires_at', s.expires_at, 'sealed', s.sealed) order by s.created_at desc)
           from client_secrets s
           where s.app_id = c.app_id and s.client_id = c.client_id and s.revoked_at is null and (s.expires_at is null or s.expires_at > now())
         ), '[]') as secrets

@@ -63,6 +63,14 @@ export type Config = {
   trustedProxies: readonly string[];
   /** `host` or `host:port` in the form in which they are compared; see http/outgoing/destination.ts. */
   outboundAllowedHosts: readonly string[];
+  /** The headers in which a trusted proxy passes on client certificates. undefined: mutual TLS is off. */
+  mtls:
+    | {
+        certificateHeader: string;
+        /** Must be `SUCCESS` where the proxy has verified the chain. undefined: nothing counts as verified. */
+        verifiedHeader: string | undefined;
+      }
+    | undefined;
   logLevel: LogLevel;
   logFormat: LogFormat;
   metricsToken: Secret | undefined;

@@ -154,6 +154,14 @@ export const outboundHosts = parsed((text) =>
   }),
 );
 
+/** Ours to read, so none that HTTP itself, the client or the library gives a meaning. */
+export const headerName = parsed((text) =>
+  /^[a-z][a-z0-9-]{2,60}$/i.test(text) &&
+  !/^(authorization|cookie|host|origin|dpop|x-forwarded-.*)$/i.test(text)
+    ? text.toLowerCase()
+    : fail('must be the name of a header that nothing else uses, such as client-cert'),
+);
+
 export const directory = parsed((text) => (text.includes('\0') ? fail('is not a path') : text));
 export const logLevel = z.enum(logLevels, `must be one of ${logLevels.join(', ')}`);
 export const logFormat = z.enum(logFormats, `must be one of ${logFormats.join(', ')}`);

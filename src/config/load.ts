@@ -90,6 +90,12 @@ function plainValues({
     mailFrom: values.MAIL_FROM ?? `no-reply@${hostname.replace(/[[\]]/g, '')}`,
     trustedProxies: values.TRUSTED_PROXIES ?? [],
     outboundAllowedHosts: values.OUTBOUND_ALLOWED_HOSTS ?? [],
+    mtls: values.MTLS_CERTIFICATE_HEADER
+      ? {
+          certificateHeader: values.MTLS_CERTIFICATE_HEADER,
+          verifiedHeader: values.MTLS_VERIFIED_HEADER,
+        }
+      : undefined,
     logLevel: values.LOG_LEVEL ?? 'info',
     logFormat: values.LOG_FORMAT ?? (development ? 'text' : 'json'),
     metricsToken: values.METRICS_TOKEN,

@@ -26,6 +26,18 @@ export function contradictions({ values }: Judged): Fault[] {
       message: 'is more than 1, but the embedded database serves one process; set DATABASE_URL',
     });
   }
+  if (values.MTLS_CERTIFICATE_HEADER && !values.TRUSTED_PROXIES) {
+    faults.push({
+      variable: 'MTLS_CERTIFICATE_HEADER',
+      message: 'is set, but TRUSTED_PROXIES is not; certificates are believed from trusted proxies only',
+    });
+  }
+  if (values.MTLS_VERIFIED_HEADER && !values.MTLS_CERTIFICATE_HEADER) {
+    faults.push({
+      variable: 'MTLS_VERIFIED_HEADER',
+      message: 'is set, but MTLS_CERTIFICATE_HEADER is not; set MTLS_CERTIFICATE_HEADER too',
+    });
+  }
   return faults;
 }
 

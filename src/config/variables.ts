@@ -109,6 +109,19 @@ export const environmentSchema = z.object({
     default: 'only https on the public internet is fetched from',
     example: 'hooks.corp.example,keys.corp.example:8443',
   }),
+  MTLS_CERTIFICATE_HEADER: variable(format.headerName, {
+    sentence:
+      'The header in which a trusted proxy passes on the certificate of a client (mutual TLS): RFC 9440 or a URL-encoded PEM; the proxy must overwrite it on every request.',
+    default:
+      'mutual TLS is off: `tls_client_auth`, `self_signed_tls_client_auth` and bound tokens are refused',
+    example: 'client-cert',
+  }),
+  MTLS_VERIFIED_HEADER: variable(format.headerName, {
+    sentence:
+      'The header in which that proxy says `SUCCESS` when it has verified the certificate against its authorities (nginx: `$ssl_client_verify`).',
+    default: 'no certificate counts as verified, and `tls_client_auth` is refused',
+    example: 'x-client-verify',
+  }),
   LOG_LEVEL: variable(format.logLevel, {
     sentence: 'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
     default: '`info`',

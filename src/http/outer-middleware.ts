@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa';
 import { accessLog } from './access-log.ts';
 import { clientAddresses } from './client-address.ts';
+import { clientCertificates } from './client-certificate.ts';
 import { csrf } from './csrf.ts';
 import { renderErrors } from './errors.ts';
 import type { HttpDeps } from './http-deps.ts';
@@ -12,6 +13,7 @@ import { securityHeaders } from './security-headers.ts';
 export function outerMiddleware(deps: HttpDeps): Middleware[] {
   return [
     clientAddresses(deps.config.trustedProxies),
+    clientCertificates(deps.config),
     requestIds(),
     accessLog(deps.log),
     measureRequests(deps.metrics),

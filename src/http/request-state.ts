@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import type { PageApp } from './views.ts';
@@ -8,11 +9,20 @@ export type Csrf = {
   require(ctx: Context, scope: string, submitted: string | undefined): void;
 };
 
+/** The certificate of a mutual TLS connection that ended at a trusted proxy. */
+export type ClientCertificate = {
+  certificate: X509Certificate;
+  /** The proxy checked it against its certificate authorities. Self-signed ones never are. */
+  verified: boolean;
+};
+
 /** What the middleware of this folder knows of a request; the same object as `ctx.state` of the outer Koa. */
 export type RequestState = {
   requestId: string;
   /** The client, behind trusted proxies. */
   clientAddress: string;
+  /** Of a mutual TLS connection, from a trusted proxy alone. */
+  clientCertificate?: ClientCertificate | undefined;
   /** For inline styles and scripts of this answer. */
   nonce: string;
   /** Origins (`https://a.example`) or schemes (`com.example.app:`) that forms of this page may lead to, beside our own. */

@@ -1,5 +1,4 @@
 import type { Adapter, AdapterFactory } from 'oidc-provider';
-import type { AppSnapshot } from '../apps/app.ts';
 import { accessTokenAdapter } from './adapters/access-token-adapter.ts';
 import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { codeAdapter } from './adapters/code-adapter.ts';
@@ -7,7 +6,9 @@ import { GrantAdapter } from './adapters/grant-adapter.ts';
 import { interactionAdapter } from './adapters/interaction-adapter.ts';
 import { pushedRequestAdapter } from './adapters/pushed-request-adapter.ts';
 import { RefreshTokenAdapter } from './adapters/refresh-token-adapter.ts';
+import { replayAdapter } from './adapters/replay-adapter.ts';
 import { SessionAdapter } from './adapters/session-adapter.ts';
+import { canBeServed } from './client-authentication.ts';
 import { clientMetadata } from './client-metadata.ts';
 
 /** One adapter per model, each narrowed to one app and one issuer before the library sees it. */
@@ -30,19 +31,22 @@ export function adapterFactory(deps: AdapterDeps): AdapterFactory {
       case 'Interaction':
         return interactionAdapter(deps);
       case 'Client':
-        return clientAdapter(deps.snapshot);
+        return clientAdapter(deps);
+      case 'ReplayDetection':
+        return replayAdapter(refusingAdapter(model));
       default:
         return refusingAdapter(model);
     }
   };
 }
 
-function clientAdapter(snapshot: AppSnapshot): Adapter {
+function clientAdapter({ snapshot, mtls }: AdapterDeps): Adapter {
   return {
     ...refusingAdapter('Client'),
     find: (clientId) => {
       const client = snapshot.clients.get(clientId);
-      return Promise.resolve(client && clientMetadata(snapshot.app, client));
+      const served = client && canBeServed(client, mtls) ? client : undefined;
+      return Promise.resolve(served && clientMetadata(snapshot.app, served));
     },
   };
 }

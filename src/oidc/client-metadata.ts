@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AdapterPayload } from 'oidc-provider';
 import { pushedRequestMetadata } from './features/pushed-requests.ts';
-import { type App, type Client, isConfidential } from '../apps/app.ts';
+import { type App, authMethodOf, type Client, hasSecret } from '../apps/app.ts';
 
 /** Scopes that have a meaning everywhere (OIDC Core §5.4, §11). */
 export const standardScopes = ['openid', 'profile', 'email', 'phone', 'address', 'offline_access'] as const;
@@ -15,7 +15,6 @@ const secretPlaceholder = randomBytes(32).toString('base64url');
 /** An app's client in the library's terms (RFC 7591 §2). */
 export function clientMetadata(app: App, client: Client): AdapterPayload {
   const service = client.type === 'service';
-  const confidential = isConfidential(client);
   return {
     client_id: client.clientId,
     client_name: client.name,
@@ -27,10 +26,7 @@ export function clientMetadata(app: App, client: Client): AdapterPayload {
     grant_types: service
       ? ['client_credentials']
       : ['authorization_code', ...(client.settings.refresh_tokens === 'never' ? [] : ['refresh_token'])],
-    token_endpoint_auth_method: confidential
-      ? (client.settings.token_endpoint_auth_method ?? 'client_secret_basic')
-      : 'none',
-    ...(confidential ? { client_secret: secretPlaceholder } : {}),
+    ...authenticationOf(client),
     scope: (service ? client.scopes : [...standardScopes, ...client.scopes]).join(' ') || undefined,
     ...pushedRequestMetadata(app, client),
     id_token_signed_response_alg: 'RS256',
@@ -42,5 +38,37 @@ export function clientMetadata(app: App, client: Client): AdapterPayload {
         }),
     ...(app.settings.privacy_url ? { policy_uri: app.settings.privacy_url } : {}),
     ...(app.settings.terms_url ? { tos_uri: app.settings.terms_url } : {}),
+  } as AdapterPayload;
+}
+
+/** How it proves who it is, with what is set and nothing else. */
+function authenticationOf(client: Client): AdapterPayload {
+  const { settings } = client;
+  const method = authMethodOf(client);
+  const expiresAt = client.secrets[0]?.expiresAt;
+  const stated = {
+    jwks: settings.jwks,
+    jwks_uri: settings.jwks_uri,
+    token_endpoint_auth_signing_alg:
+      settings.token_endpoint_auth_signing_alg ?? (method === 'client_secret_jwt' ? 'HS256' : null),
+    tls_client_auth_subject_dn: settings.tls_client_auth_subject_dn,
+    tls_client_auth_san_dns: settings.tls_client_auth_san_dns,
+    tls_client_auth_san_uri: settings.tls_client_auth_san_uri,
+    tls_client_auth_san_ip: settings.tls_client_auth_san_ip,
+    tls_client_auth_san_email: settings.tls_client_auth_san_email,
+  };
+  return {
+    token_endpoint_auth_method: method,
+    ...(hasSecret(client) ? { client_secret: secretPlaceholder } : {}),
+    ...(method === 'client_secret_jwt' && client.hmacSecret !== undefined
+      ? {
+          client_secret: client.hmacSecret,
+          ...(expiresAt ? { client_secret_expires_at: Math.floor(expiresAt.getTime() / 1000) } : {}),
+        }
+      : {}),
+    ...(settings.tls_client_certificate_bound_access_tokens
+      ? { tls_client_certificate_bound_access_tokens: true }
+      : {}),
+    ...Object.fromEntries(Object.entries(stated).filter(([, value]) => value !== null)),
   } as AdapterPayload;
 }

@@ -2,6 +2,7 @@ import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provid
 import type { Outgoing, OutgoingRequest } from '../http/outgoing.ts';
 import type { AppSnapshot } from '../apps/app.ts';
 import { allScopeNames, identifiersOf } from '../apps/apis/api.ts';
+import { clientAuthentication } from './client-authentication.ts';
 import { clientHooks } from './client-hooks.ts';
 import { grantHooks } from './grant-hooks.ts';
 import { tokenHooks } from './token-hooks.ts';
@@ -23,12 +24,7 @@ export type ConfigurationDeps = AdapterDeps & { baseUrl: string; pages: Protocol
 /** The library's configuration for one app at one issuer. What is not named here is off. */
 export function providerConfiguration(deps: ConfigurationDeps): Configuration {
   const { snapshot, appId, pages } = deps;
-  const [tokens, grants, clients] = [
-    tokenHooks(snapshot),
-    grantHooks(snapshot, deps.issuerUrl),
-    clientHooks(snapshot),
-  ];
-  const resources = resourceHooks(snapshot, deps.issuerUrl);
+  const { tokens, grants, clients, resources, authentication } = hooksOf(deps);
   return {
     adapter: adapterFactory(deps),
     findAccount: accountFinder(deps.db, snapshot),
@@ -37,10 +33,13 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     } as NonNullable<Configuration['jwks']>,
     routes: protocolRoutes,
     responseTypes: ['code'],
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+    ...authentication.checks,
     scopes: plainScopes(snapshot),
     claims: claimsConfiguration(snapshot.app.settings.custom_claims),
-    enabledJWA: { idTokenSigningAlgValues: ['RS256'] },
+    enabledJWA: {
+      idTokenSigningAlgValues: ['RS256'],
+      clientAuthSigningAlgValues: authentication.signingAlgorithms,
+    },
     // RFC 9700 §2.1.1: S256 only (the library knows no other), required unless the client says otherwise.
     pkce: { required: clients.pkceRequired },
     // RFC 9700 §4.14.2: rotated for every client, not only for public ones.
@@ -53,10 +52,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     clientBasedCORS: clients.clientBasedCORS,
     clockTolerance: 15,
     ttl: tokens.ttl,
-    interactions: {
-      policy: interactionRules(snapshot),
-      url: (_ctx, interaction) => `/auth/${appId}/interaction/${interaction.uid}`,
-    },
+    interactions: interactionConfiguration(deps),
     cookies: cookieConfiguration(deps),
     features: {
       devInteractions: { enabled: false },
@@ -72,6 +68,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       },
       // For metadata alone: what is sent goes through the outbox (session-ids.ts, backchannel-logout/).
       backchannelLogout: { enabled: true },
+      mTLS: authentication.mTLS,
       dPoP: { enabled: false },
       ...pushedRequests(snapshot),
       resourceIndicators: { enabled: true, ...resources },
@@ -90,6 +87,20 @@ function plainScopes({ clients, apis }: AppSnapshot): string[] {
   const own = [...clients.values()].flatMap((client) => client.scopes).filter((scope) => !ofApis.has(scope));
   return [...new Set([...standardScopes, ...own])];
 }
+
+/** Our answers where the library asks, by what they are about. */
+const hooksOf = ({ snapshot, issuerUrl, mtls }: ConfigurationDeps) => ({
+  tokens: tokenHooks(snapshot),
+  grants: grantHooks(snapshot, issuerUrl),
+  clients: clientHooks(snapshot),
+  resources: resourceHooks(snapshot, issuerUrl),
+  authentication: clientAuthentication(mtls),
+});
+
+const interactionConfiguration = ({ snapshot, appId }: ConfigurationDeps): Configuration['interactions'] => ({
+  policy: interactionRules(snapshot),
+  url: (_ctx, interaction) => `/auth/${appId}/interaction/${interaction.uid}`,
+});
 
 function cookieConfiguration(deps: ConfigurationDeps): NonNullable<Configuration['cookies']> {
   const cookie = { signed: true, httpOnly: true, sameSite: 'lax', overwrite: true } as const;

@@ -1,13 +1,15 @@
 import type { Context } from 'koa';
+import { assertionAlgorithms } from '../apps/authentication-settings.ts';
 import type { AppRegistry } from '../apps/registry.ts';
 import { claimsByScope } from './account.ts';
+import { authMethodsHere, type MutualTls } from './client-authentication.ts';
 import { standardScopes } from './client-metadata.ts';
 import { protocolRoutes } from './issuers.ts';
 
-type Deps = { baseUrl: string; registry: AppRegistry };
+type Deps = { baseUrl: string; registry: AppRegistry; mtls: MutualTls };
 
 /** The shared issuer's metadata (OIDC Discovery §3, RFC 8414): fixed. What any app may use, never an app's names. */
-export async function sharedDiscovery(ctx: Context, { baseUrl }: Deps): Promise<void> {
+export async function sharedDiscovery(ctx: Context, { baseUrl, mtls }: Deps): Promise<void> {
   if (!readOnly(ctx)) return;
   const at = (path: string): string => baseUrl + path;
   publish(ctx, {
@@ -28,7 +30,9 @@ export async function sharedDiscovery(ctx: Context, { baseUrl }: Deps): Promise<
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256'],
     code_challenge_methods_supported: ['S256'],
-    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+    token_endpoint_auth_methods_supported: authMethodsHere(mtls),
+    token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    ...(mtls.selfSigned ? { tls_client_certificate_bound_access_tokens: true } : {}),
     authorization_response_iss_parameter_supported: true,
     backchannel_logout_supported: true,
     backchannel_logout_session_supported: true,

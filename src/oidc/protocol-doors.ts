@@ -10,6 +10,7 @@ import { answering, type Route } from '../http/route-table.ts';
 import { unsupportedMediaType } from '../http/refusals.ts';
 import { Problem } from '../kernel/problem.ts';
 import { jwtAlias } from './adapters/access-token-adapter.ts';
+import type { MutualTls } from './client-authentication.ts';
 import { appsOfSessionCookies, narrowCookies, sessionCookieName } from './cookies.ts';
 import { sharedDiscovery, sharedKeys } from './discovery.ts';
 import { findApp, type FoundApp } from './find-app.ts';
@@ -24,6 +25,7 @@ export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
   registry: AppRegistry;
   providers: ProviderSource;
   pages: ProtocolPages;
+  mtls: MutualTls;
 };
 
 const FRONT_CHANNEL = /^\/(authorize|logout)(\/|$)/;

@@ -4,6 +4,7 @@ import type { AppRegistry } from '../apps/registry.ts';
 import { FrequencyCache } from '../kernel/frequency-cache.ts';
 import { type IssuerKind, issuerUrl } from './issuers.ts';
 import { createProvider, type ProviderDeps } from './provider.ts';
+import { createRemoteKeys } from './remote-keys.ts';
 
 type Found = { provider: Provider; snapshot: AppSnapshot };
 
@@ -14,7 +15,10 @@ export type ProviderSource = {
   findForPublishing(appId: string, issuer: IssuerKind): Promise<Found | undefined>;
 };
 
-export type ProviderCacheDeps = Omit<ProviderDeps, 'snapshot' | 'appId' | 'issuer' | 'issuerUrl' | 'keys'> & {
+export type ProviderCacheDeps = Omit<
+  ProviderDeps,
+  'snapshot' | 'appId' | 'issuer' | 'issuerUrl' | 'keys' | 'remoteKeys'
+> & {
   registry: AppRegistry;
   /** At most so many providers, 66 kB each. */
   capacity?: number;
@@ -25,12 +29,18 @@ type Cached = { provider: Provider; revision: number; keyId: string | undefined 
 /** Built on first use, rebuilt when the app changed; a request in flight keeps the one it began with. */
 export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
   const cache = new FrequencyCache<Cached>(deps.capacity ?? 1500);
+  const remoteKeys = createRemoteKeys(deps.outgoing);
   const build = (name: string, at: Pick<ProviderDeps, 'snapshot' | 'appId' | 'issuer' | 'keys'>): Found => {
     const { snapshot, appId, issuer, keys } = at;
     const cached = cache.get(name);
     if (cached && cached.revision === snapshot.app.revision && cached.keyId === keys[0]?.keyId)
       return { provider: cached.provider, snapshot };
-    const provider = createProvider({ ...deps, ...at, issuerUrl: issuerUrl(deps.baseUrl, appId, issuer) });
+    const provider = createProvider({
+      ...deps,
+      ...at,
+      remoteKeys,
+      issuerUrl: issuerUrl(deps.baseUrl, appId, issuer),
+    });
     if (cached) cache.delete(name);
     cache.set(name, { provider, revision: snapshot.app.revision, keyId: keys[0]?.keyId });
     return { provider, snapshot };

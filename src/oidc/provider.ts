@@ -3,11 +3,13 @@ import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { digestOf, sameSecret } from '../kernel/secret.ts';
 import { Problem } from '../kernel/problem.ts';
 import { addIdTokenClaims } from './claims/token-claims.ts';
+import { narrowClientRules } from './client-authentication.ts';
 import { type ConfigurationDeps, providerConfiguration } from './configuration.ts';
 import { widenSetCookies } from './cookies.ts';
 import { tellLifetime } from './features/pushed-requests.ts';
 import { allowOfflineAccess } from './offline-access.ts';
 import { withResourceMetadata } from './protected-resources.ts';
+import type { RemoteKeys } from './remote-keys.ts';
 import { refuse } from './refusal.ts';
 import { nameSessions } from './session-ids.ts';
 import { completeSignOut } from './sign-out.ts';
@@ -18,6 +20,7 @@ import { inUnitOfWork, UnitOfWork } from './unit-of-work.ts';
 export type ProviderDeps = ConfigurationDeps & {
   log: { error(fields: object, message: string): void; warn(fields: object, message: string): void };
   count: { tokenIssued(grantType: string): void };
+  remoteKeys: RemoteKeys;
 };
 
 const OPEN_TO_EVERY_ORIGIN = new Set(['discovery', 'jwks']);
@@ -56,6 +59,7 @@ export function createProvider(deps: ProviderDeps): Provider {
 
   addIdTokenClaims(provider, deps);
 
+  narrowClientRules(provider, deps);
   provider.use(async (ctx: KoaContextWithOIDC, next: () => Promise<void>) => {
     const unit = new UnitOfWork(deps.appId);
     try {

@@ -27,7 +27,7 @@ export function refuse(ctx: KoaContextWithOIDC, refusal: Refusal, deps: RefusalD
     deps.pages.problem(ctx, { app: deps.snapshot.app, error: refusal.error, status: 400 });
     return;
   }
-  ctx.status = 400;
+  ctx.status = refusal.error === 'invalid_client' ? 401 : 400;
   ctx.type = 'json';
   ctx.body = { error: refusal.error, error_description: refusal.description };
 }

@@ -4,6 +4,7 @@ import { sql } from './sql.ts';
 /** Things that may happen once. */
 export type SpentKind =
   | 'code'
+  | 'client_assertion'
   | 'magic_link'
   | 'six_digit_code'
   | 'sign_up'

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ClientType, clientSettingsSchema, clientTypes, isConfidential } from '../app.ts';
 import { sparse } from '../settings.ts';
+import { requireSoundAuthentication } from './authentication.ts';
 import { scopeInvalid, valueNotForType } from './errors.ts';
 import { requireOrigins, requireRedirectUris, requireWebUri } from './redirect-uris.ts';
 
@@ -99,15 +100,7 @@ function requireScopes(scopes: string[]): void {
 
 function requireSoundSettings(type: ClientType, raw: Record<string, unknown>): void {
   const settings = clientSettingsSchema.parse(raw);
-  const method = settings.token_endpoint_auth_method;
-  if (type === 'service' && method === 'none')
-    throw valueNotForType('settings.token_endpoint_auth_method', 'a service account has a secret');
-  if (type === 'spa' && method !== null && method !== 'none') {
-    throw valueNotForType(
-      'settings.token_endpoint_auth_method',
-      'what runs in a browser can not keep a secret',
-    );
-  }
+  requireSoundAuthentication(type, settings);
   const logoutUri = settings.backchannel_logout_uri;
   if (logoutUri !== null) {
     if (type === 'service')

@@ -1,12 +1,12 @@
 import { newId } from '../../kernel/id.ts';
-import { type Client, clientSettingsSchema, isConfidential } from '../app.ts';
+import { authMethodOf, type Client, clientSettingsSchema } from '../app.ts';
 import { type AppChange, type AppsDeps, changeApp } from '../change-app.ts';
 import { toClient } from '../registry.ts';
 import { mergeSettings } from '../settings.ts';
 import { type NewClientInput, requireSoundClient } from './client-input.ts';
 import { requireOwnScopes } from '../apis/client-scopes.ts';
 import { clientById, insertClient } from './operator-store.ts';
-import { issueSecret } from './secrets/secret.ts';
+import { issueFirstSecret } from './secrets/change-secrets.ts';
 
 /** A further client of an app; `secret` for those that can keep one, and never again. */
 export async function createClient(
@@ -23,17 +23,17 @@ export async function createClient(
     settings: mergeSettings(clientSettingsSchema, {}, input.settings ?? {}),
   };
   requireSoundClient(facts);
-  const confidential = isConfidential({
-    type: facts.type,
-    settings: clientSettingsSchema.parse(facts.settings),
-  });
+  const method = authMethodOf({ type: facts.type, settings: clientSettingsSchema.parse(facts.settings) });
   return changeApp(deps, change, async (tx) => {
     await requireOwnScopes(tx, appId, facts.scopes);
     const clientId = newId('cli');
     await insertClient(tx, { appId, clientId, name: input.name, ...facts });
-    const issued = confidential
-      ? await issueSecret(tx, { appId, clientId, expiresInSeconds: input.secret_expires_in })
-      : undefined;
+    const issued = await issueFirstSecret(deps, tx, {
+      appId,
+      clientId,
+      method,
+      expiresInSeconds: input.secret_expires_in,
+    });
     const client = toClient((await clientById(tx, appId, clientId))!);
     return {
       result: { client, secret: issued?.secret },

@@ -55,5 +55,22 @@ export const publicClient = () =>
   new Problem({
     code: 'secrets.public_client',
     kind: 'conflict',
-    message: 'This client can not keep a secret, so it has none.',
+    message: 'This client does not authenticate with a secret, so it has none.',
+  });
+
+export const oneSecretOnly = () =>
+  new Problem({
+    code: 'secrets.one_only',
+    kind: 'conflict',
+    message:
+      'A client that signs with its secret (client_secret_jwt) has exactly one; rotating it ends the old one at once.',
+  });
+
+/** Settings of a client that do not go together, or a value that is wrong in itself. */
+export const settingUnfit = (setting: string, reason: string) =>
+  new Problem({
+    code: 'clients.setting_unfit',
+    kind: 'invalid',
+    message: `settings.${setting}: ${reason}`,
+    field: `settings.${setting}`,
   });

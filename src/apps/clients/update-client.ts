@@ -1,5 +1,5 @@
 import type { Transaction } from '../../storage/database.ts';
-import { type Client, clientSettingsSchema, type ClientType } from '../app.ts';
+import { authMethodOf, type Client, clientSettingsSchema, type ClientType } from '../app.ts';
 import { type AppChange, type AppsDeps, changeApp } from '../change-app.ts';
 import { toClient } from '../registry.ts';
 import { mergeSettings, type Settings } from '../settings.ts';
@@ -7,16 +7,27 @@ import { type ClientChangeInput, requireSoundClient } from './client-input.ts';
 import { clientNotFound, firstClient } from './errors.ts';
 import { requireOwnScopes } from '../apis/client-scopes.ts';
 import { clientById, writeClient } from './operator-store.ts';
+import { followMethod } from './secrets/change-secrets.ts';
 
+/** `secret` is there when the new way to authenticate needs one, and never again. */
 export function updateClient(
   deps: AppsDeps,
   change: AppChange & { clientId: string; input: ClientChangeInput },
-): Promise<Client> {
+): Promise<{ client: Client; secret: string | undefined }> {
   const { appId, clientId, input } = change;
   return changeApp(deps, change, async (tx) => {
     if (clientId === appId && input.disabled !== undefined) throw firstClient();
+    const row = await clientById(tx, appId, clientId);
+    if (!row) throw clientNotFound();
     const client = await changeClient(tx, { appId, clientId, input });
-    return { result: client, event: 'client.updated', clientId, details: { changed: Object.keys(input) } };
+    const [from, to] = [authMethodOf(toClient(row)), authMethodOf(client)];
+    const issued = await followMethod(deps, tx, { appId, clientId, from, to });
+    return {
+      result: { client, secret: issued?.secret },
+      event: 'client.updated',
+      clientId,
+      details: { changed: Object.keys(input) },
+    };
   });
 }
 

@@ -117,10 +117,20 @@ function payloadOf(model: string, claims: JWTPayload): AdapterPayload {
     scope: typeof claims['scope'] === 'string' ? claims['scope'] : '',
     ...(model === 'AccessToken' ? { accountId: claims.sub!, grantId: String(claims['gid']) } : {}),
     ...(forUserinfo ? {} : { aud: claims.aud as string }),
+    ...boundTo(claims),
     extra: {
       ...ownClaims(claims),
       app_id: claims['app_id'],
       ...(typeof claims['sid'] === 'string' ? { sid: claims['sid'] } : {}),
     },
   } as AdapterPayload;
+}
+
+/** The certificate (RFC 8705 §3.1) or key (RFC 9449 §6.1) without which the token is worth nothing. */
+function boundTo(claims: JWTPayload): { 'x5t#S256'?: string; jkt?: string } {
+  const { 'x5t#S256': certificate, jkt } = (claims['cnf'] ?? {}) as Record<string, unknown>;
+  return {
+    ...(typeof certificate === 'string' ? { 'x5t#S256': certificate } : {}),
+    ...(typeof jkt === 'string' ? { jkt } : {}),
+  };
 }

@@ -4,6 +4,7 @@ import type { ArtifactCache } from '../../storage/artifact-cache.ts';
 import type { Database } from '../../storage/database.ts';
 import type { EphemeralStore } from '../../storage/ephemeral.ts';
 import type { Access } from '../../users/access.ts';
+import type { MutualTls } from '../client-authentication.ts';
 import type { IssuerKind } from '../issuers.ts';
 
 /** What the adapters of one provider know: one app, at one issuer, at one revision. */
@@ -17,6 +18,8 @@ export type AdapterDeps = {
   appId: string;
   issuer: IssuerKind;
   issuerUrl: string;
+  /** What of mutual TLS works in this deployment. */
+  mtls: MutualTls;
   /** Keys that verify tokens of this issuer. */
   keys: readonly SigningKey[];
 };

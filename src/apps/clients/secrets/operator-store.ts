@@ -15,11 +15,11 @@ export function liveSecrets(q: Queryable, at: At): Promise<SecretRow[]> {
 /** `expiresInSeconds` undefined: until it is revoked. */
 export async function insertSecret(
   tx: Queryable,
-  secret: At & { secretId: string; digest: string; expiresInSeconds: number | undefined },
+  secret: At & { secretId: string; digest: string; expiresInSeconds: number | undefined; sealed?: string },
 ): Promise<SecretRow> {
   const [row] = await tx.query<SecretRow>(sql`
-    insert into client_secrets (app_id, client_id, secret_id, digest, expires_at)
-    values (${secret.appId}, ${secret.clientId}, ${secret.secretId}, ${secret.digest}, now() + ${secret.expiresInSeconds ?? null}::float8 * interval '1 second')
+    insert into client_secrets (app_id, client_id, secret_id, digest, sealed, expires_at)
+    values (${secret.appId}, ${secret.clientId}, ${secret.secretId}, ${secret.digest}, ${secret.sealed ?? null}, now() + ${secret.expiresInSeconds ?? null}::float8 * interval '1 second')
     returning secret_id, digest, created_at, expires_at`);
   return row!;
 }
@@ -35,10 +35,24 @@ export async function expireOtherSecrets(
       and (expires_at is null or expires_at > now())`);
 }
 
+/** Ends every live secret of a client. */
+export async function revokeAllSecrets(tx: Queryable, at: At): Promise<void> {
+  await tx.query(sql`
+    update client_secrets set revoked_at = now(), sealed = null
+    where app_id = ${at.appId} and client_id = ${at.clientId} and revoked_at is null`);
+}
+
+/** The digest goes on working; the secret itself is known to nobody here any more. */
+export async function forgetSealedSecrets(tx: Queryable, at: At): Promise<void> {
+  await tx.query(
+    sql`update client_secrets set sealed = null where app_id = ${at.appId} and client_id = ${at.clientId} and sealed is not null`,
+  );
+}
+
 /** False when there is no such live secret. */
 export async function revokeSecret(tx: Queryable, at: At & { secretId: string }): Promise<boolean> {
   const rows = await tx.query(sql`
-    update client_secrets set revoked_at = now()
+    update client_secrets set revoked_at = now(), sealed = null
     where app_id = ${at.appId} and client_id = ${at.clientId} and secret_id = ${at.secretId} and revoked_at is null
       and (expires_at is null or expires_at > now()) returning 1`);
   return rows.length === 1;

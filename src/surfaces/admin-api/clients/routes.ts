@@ -87,13 +87,13 @@ const change = (deps: AdminApiDeps) =>
     scope: 'apps:write',
     params: clientParams,
     body: clientChangeSchema,
-    response: { status: 200, schema: clientWire },
+    response: { status: 200, schema: newClientWire },
     problems: [409],
     example: { redirect_uris: ['https://shop.example/callback'], settings: { first_party: false } },
     async handle({ params, body, by }) {
-      return presentClient(
-        await updateClient(deps, { appId: params.app_id, clientId: params.client_id, by, input: body }),
-      );
+      const at = { appId: params.app_id, clientId: params.client_id };
+      const { client, secret } = await updateClient(deps, { ...at, by, input: body });
+      return { ...presentClient(client), ...(secret === undefined ? {} : { client_secret: secret }) };
     },
   });
 

@@ -7,7 +7,7 @@ export const clientWire = z.object({
   app_id: z.string(),
   name: z.string(),
   type: z.enum(clientTypes),
-  confidential: z.boolean().meta({ description: 'Whether it authenticates with a secret.' }),
+  confidential: z.boolean().meta({ description: 'Whether it authenticates at all (RFC 6749 §2.1).' }),
   redirect_uris: z.array(z.string()),
   post_logout_redirect_uris: z.array(z.string()),
   allowed_origins: z.array(z.string()),
@@ -19,10 +19,10 @@ export const clientWire = z.object({
 });
 
 export const newClientWire = clientWire.extend({
-  client_secret: z
-    .string()
-    .optional()
-    .meta({ description: 'For confidential clients: shown now and never again.' }),
+  client_secret: z.string().optional().meta({
+    description:
+      'Where a secret was issued: for new clients with client_secret_basic, _post or _jwt, and for a change to such a method. Shown now and never again. Of a client_secret_jwt client we keep the secret itself, sealed, since it signs with it; it has exactly one. Of all others we keep a digest.',
+  }),
 });
 
 export const secretWire = z.object({ secret_id: z.string(), created_at: time, expires_at: time.nullable() });

@@ -1,0 +1,39 @@
+/** Certificates of clients, as base64 of DER; valid for a hundred years but for the last. Their private keys are gone: a proxy has checked them. */
+export const certificates = {
+  /** C=DE, O=Acme\, Inc., OU=Payments, CN=client-1; DNS client.example, URI https://client.example/a, IP 192.0.2.7 and 2001:db8::1, e-mail ops@client.example */
+  plain:
+    'MIICSzCCAfCgAwIBAgIUe1fnXL5lq8nsiE431rxh2UILJ/owCgYIKoZIzj0EAwIwSDELMAkGA1UEBhMCREUxEzARBgNVBAoM' +
+    'CkFjbWUsIEluYy4xETAPBgNVBAsMCFBheW1lbnRzMREwDwYDVQQDDAhjbGllbnQtMTAgFw0yNjExMjEwNzEzNDRaGA8yMTI2' +
+    'MTAyODA3MTM0NFowSDELMAkGA1UEBhMCREUxEzARBgNVBAoMCkFjbWUsIEluYy4xETAPBgNVBAsMCFBheW1lbnRzMREwDwYD' +
+    'VQQDDAhjbGllbnQtMTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIbF46GWx2f2UQz2rfOmMfeYumocehoaUEZXrQhG8o7T' +
+    'uXBYK5LR3e8KbDinIcKPrfKjjfM1rtayvcYyvLSDqdqjgbUwgbIwHQYDVR0OBBYEFPbPg1TjkVAT3/SSv/MaFpvzRYjTMB8G' +
+    'A1UdIwQYMBaAFPbPg1TjkVAT3/SSv/MaFpvzRYjTMA8GA1UdEwEB/wQFMAMBAf8wXwYDVR0RBFgwVoIOY2xpZW50LmV4YW1w' +
+    'bGWGGGh0dHBzOi8vY2xpZW50LmV4YW1wbGUvYYcEwAACB4cQIAENuAAAAAAAAAAAAAAAAYESb3BzQGNsaWVudC5leGFtcGxl' +
+    'MAoGCCqGSM49BAMCA0kAMEYCIQCTud/KYdrgZ4oqaR3711sT07b0APXdsisvx4aOt7p7nQIhAMMOyK7IngP/YgpdACfyMfpW' +
+    'Lwm5CPwvxEJ10BZwH/l9',
+  /** CN=evil, with one URI: `https://evil.example/, DNS:client.example` */
+  sneaky:
+    'MIIBsjCCAVegAwIBAgIUbmQo9mo9mHXQkqYgGpoPop++QhYwCgYIKoZIzj0EAwIwKzELMAkGA1UEBhMCREUxDTALBgNVBAoM' +
+    'BEFjbWUxDTALBgNVBAMMBGV2aWwwIBcNMjYxMTIxMDcxNDEyWhgPMjEyNjEwMjgwNzE0MTJaMCsxCzAJBgNVBAYTAkRFMQ0w' +
+    'CwYDVQQKDARBY21lMQ0wCwYDVQQDDARldmlsMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEofL99dX2nJ/AYMNdmUMfPPBW' +
+    'hLnim0ESNJbduunloPzUfh+cg43F0eSWs2cwzqneEteLoEtfk51VTMIvlaxlIqNXMFUwNAYDVR0RBC0wK4YpaHR0cHM6Ly9l' +
+    'dmlsLmV4YW1wbGUvLCBETlM6Y2xpZW50LmV4YW1wbGUwHQYDVR0OBBYEFJ0knt7FHxjUuKFrS71OqtNGr/K3MAoGCCqGSM49' +
+    'BAMCA0kAMEYCIQDlmoGkgVynAs40RpiQOVsXKQxP1Rg+3uXjIi/iM1gD3wIhALlQ28TwJOaCNij22NCzJ21M5BMBTZ6BDzov' +
+    'i0cLRJqT',
+  /** CN=other */
+  other:
+    'MIIBdzCCAR2gAwIBAgIUJo/1EsDNjTuIO7OTHzFmyazgjO8wCgYIKoZIzj0EAwIwEDEOMAwGA1UEAwwFb3RoZXIwIBcNMjYx' +
+    'MTIxMDcxMzQ0WhgPMjEyNjEwMjgwNzEzNDRaMBAxDjAMBgNVBAMMBW90aGVyMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE' +
+    'L4xVOtNzbdOTMXAsQd3Y4MprCuH8diDHYcvGpJfNcgz50zv3p/Kx34axP8XxaIGtMtbaW8bLWihwl2wWu8Ig4KNTMFEwHQYD' +
+    'VR0OBBYEFC2Ar+Ym9b4ud3e1x19i5fooZ5XmMB8GA1UdIwQYMBaAFC2Ar+Ym9b4ud3e1x19i5fooZ5XmMA8GA1UdEwEB/wQF' +
+    'MAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgPVDQahvbqE7hmfH9pFvIzQ3iZgdHv5VRRJZduxsoS4MCIQDwusiU7Ao72eYypn7e' +
+    '924SXTYpGhPRQabPZbZr1XcWew==',
+  /** the subject of `plain`, expired on the day it was made */
+  expired:
+    'MIIBizCCATECFAWO3JTAhYlaX4GhGl8IGhNsjMS4MAoGCCqGSM49BAMCMEgxCzAJBgNVBAYTAkRFMRMwEQYDVQQKDApBY21l' +
+    'LCBJbmMuMREwDwYDVQQLDAhQYXltZW50czERMA8GA1UEAwwIY2xpZW50LTEwHhcNMjYxMTIxMDcxNDEyWhcNMjYxMTIxMDcx' +
+    'NDEyWjBIMQswCQYDVQQGEwJERTETMBEGA1UECgwKQWNtZSwgSW5jLjERMA8GA1UECwwIUGF5bWVudHMxETAPBgNVBAMMCGNs' +
+    'aWVudC0xMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAESL/pWp+wVgt5m3bktMJQ4e+YUVHkDN6uJARuc82I4fcQw7SHdttk' +
+    'iyjoneEIgVqbsoF2Ql3/nl1fUl4bmPHRazAKBggqhkjOPQQDAgNIADBFAiEA8IaqMrzsGKxswLfqDGKonwQeP7dxXlJj0bqr' +
+    'Auf4oLECICDLvNqtt0gGUmRwM/W/zui3K0Ge8RxaUE+5ow84BdcB',
+} as const;
