@@ -23,7 +23,7 @@ export type ConfigurationDeps = AdapterDeps & { baseUrl: string; pages: Protocol
 
 /** The library's configuration for one app at one issuer. What is not named here is off. */
 export function providerConfiguration(deps: ConfigurationDeps): Configuration {
-  const { snapshot, appId, pages } = deps;
+  const { snapshot, pages } = deps;
   const { tokens, grants, clients, resources, authentication } = hooksOf(deps);
   return {
     adapter: adapterFactory(deps),
