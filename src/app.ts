@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import Koa, { type Middleware } from 'koa';
 import { ERASE_APP } from './apps/delete-app.ts';
 import { eraseApp } from './apps/erase/erase-app.ts';
+import { keepKeys } from './apps/keys/chores.ts';
+import { localVault } from './apps/keys/local-vault.ts';
+import { publicationLead } from './apps/keys/signing-key.ts';
 import { type AppRegistry, createAppRegistry } from './apps/registry.ts';
 import { seedBuiltInApps } from './apps/seed.ts';
 import type { Config } from './config/config.ts';
@@ -61,6 +64,7 @@ export type Latchkey = {
 };
 
 const SWEEP_EVERY_MS = 60_000;
+const KEYS_EVERY_MS = 60_000;
 const GRAVES_EVERY_MS = 1000;
 const DRAIN_LIMIT_MS = 25_000;
 
@@ -203,10 +207,11 @@ function makeWorkers(deps: WorkerDeps): { worker: Worker; courier: Worker; jobs:
   return { worker, courier, jobs: { rootKeys: deps.rootKeys, wake } };
 }
 
-const appsDeps = ({ stores, jobs, registry }: Parts) => ({
+const appsDeps = ({ stores, jobs, registry, options }: Parts) => ({
   operatorDb: stores.operatorDb,
   rootKeys: jobs.rootKeys,
   registry,
+  keys: { vault: localVault, leadSeconds: publicationLead(options.config.jwksMaxAge) },
   enqueueJob: async (tx: Parameters<typeof enqueueJob>[0], job: Parameters<typeof enqueueJob>[2]) => {
     await enqueueJob(tx, jobs, job);
   },
@@ -220,7 +225,8 @@ function doors(
   const { options, stores, http, assets, registry, access, jobs, hasher, outgoing } = parts;
   const { config, log, version } = options;
   const { db, ephemeral, cache } = stores;
-  const { baseUrl } = config;
+  const { baseUrl, jwksMaxAge } = config;
+  const published = { jwksMaxAge };
   const { rootKeys } = jobs;
   const pages = protocolPages(http);
   const count = {
@@ -228,7 +234,17 @@ function doors(
   };
   const state = { baseUrl, db, ephemeral, registry, rootKeys };
   const mtls = mutualTlsOf(config);
-  const providers = createProviderCache({ ...state, cache, access, pages, log, count, mtls, outgoing });
+  const providers = createProviderCache({
+    ...state,
+    ...published,
+    cache,
+    access,
+    pages,
+    log,
+    count,
+    mtls,
+    outgoing,
+  });
   const interactions = createInteractions({ ...state, providers });
   const { metrics, views } = http;
   const signIn = { ...state, views, metrics, config, interactions, access, hasher, mail: jobs };
@@ -251,7 +267,7 @@ function doors(
     operationsRoutes({ config, health, metrics }),
     assets.middleware,
     protectedResources({ baseUrl, registry }),
-    protocolDoors({ ...http, baseUrl, registry, providers, pages, mtls }),
+    protocolDoors({ ...http, ...published, baseUrl, registry, providers, pages, mtls }),
     signInRoutes(signIn),
     adminApi.middleware,
     ...devDoors(parts, at.demoSecret),
@@ -295,7 +311,8 @@ function demoSecretOf(config: Config): string | undefined {
   return macOf(deriveKey(config.encryptionKeys.reveal()[0], 'demo-client'), 'secret');
 }
 
-function startChores({ worker, courier, jobs, stores, options }: Parts): () => void {
+function startChores(parts: Parts): () => void {
+  const { worker, courier, jobs, stores, options } = parts;
   worker.start();
   courier.start();
   const quietly = (what: string, work: () => Promise<unknown>) => () => {
@@ -308,6 +325,12 @@ function startChores({ worker, courier, jobs, stores, options }: Parts): () => v
         await sweepExpired(stores.operatorDb);
       }),
       SWEEP_EVERY_MS,
+    ),
+    setInterval(
+      quietly('keys could not be kept in order', () =>
+        keepKeys(appsDeps(parts), { sharedRotationDays: options.config.sharedKeyRotationDays }),
+      ),
+      KEYS_EVERY_MS,
     ),
     setInterval(
       quietly('tombstones could not be delivered', () => stores.deliverGraves()),

@@ -4,6 +4,8 @@ import { seconds } from '../kernel/duration.ts';
 import { appProtocolSettings, clientProtocolSettings } from './protocol-settings.ts';
 import type { Apis } from './apis/api.ts';
 import { customClaimsSchema } from './claims/custom-claim.ts';
+import { signingAlgorithms } from './keys/signer.ts';
+import { MAX_TOKEN_TTL, type SigningKey } from './keys/signing-key.ts';
 
 const lifetime = (fallback: number, max: number) => z.int().min(1).max(max).default(fallback);
 
@@ -28,9 +30,13 @@ export const appSettingsSchema = z.strictObject({
     .default(null),
   privacy_url: z.httpUrl().nullable().default(null),
   terms_url: z.httpUrl().nullable().default(null),
+  /** What signs tokens at the app's own issuer. A change publishes a key of the new algorithm first. */
+  signing_algorithm: z.enum(signingAlgorithms).default('RS256'),
+  /** A new signing key is made after so many days; null: only on demand. */
+  key_rotation_days: z.int().min(1).max(3650).nullable().default(90),
   code_ttl: lifetime(60, 600),
-  access_token_ttl: lifetime(10 * seconds.minute, seconds.day),
-  id_token_ttl: lifetime(seconds.hour, seconds.day),
+  access_token_ttl: lifetime(10 * seconds.minute, MAX_TOKEN_TTL),
+  id_token_ttl: lifetime(seconds.hour, MAX_TOKEN_TTL),
   refresh_idle_ttl: lifetime(14 * seconds.day, 400 * seconds.day),
   refresh_absolute_ttl: lifetime(90 * seconds.day, 400 * seconds.day),
   refresh_grace: z.int().min(0).max(60).default(10),
@@ -109,20 +115,11 @@ export type Client = {
   hmacSecret?: string | undefined;
 };
 
-/** A signing key with its private half opened. Never leaves the process, never logged. */
-export type SigningKey = {
-  keyId: string;
-  algorithm: string;
-  privateJwk: Record<string, unknown>;
-  publicJwk: Record<string, unknown>;
-  createdAt: Date;
-};
-
 /** Everything about an app that requests need, as of one revision. */
 export type AppSnapshot = {
   app: App;
   clients: ReadonlyMap<string, Client>;
-  /** Newest first; the first one signs. */
+  /** Every key that was not compromised; ringAt says which one signs now. */
   keys: readonly SigningKey[];
   /** What its access tokens may be for beside the app itself. */
   apis: Apis;

@@ -5,20 +5,34 @@ import type { Database, Transaction } from '../storage/database.ts';
 import { appNotFound } from './errors.ts';
 import { bumpRevision, lockApp } from './operator-store.ts';
 import type { AppRegistry } from './registry.ts';
+import type { KeyVault } from './keys/signer.ts';
 import type { AppRow } from './store.ts';
+
+export type KeyPolicy = {
+  vault: KeyVault;
+  /** How long a key is published before it signs. */
+  leadSeconds: number;
+};
 
 /** What every change of an app needs. */
 export type AppsDeps = {
   operatorDb: Database;
   rootKeys: RootKeys;
   registry: Pick<AppRegistry, 'forget'>;
+  keys: KeyPolicy;
   /** Puts work into the outbox, in the caller's transaction. */
   enqueueJob(tx: Transaction, job: { appId: string; kind: string; payload: object }): Promise<void>;
 };
 
 export type AppChange = { appId: string; by: Author };
 
-type Recorded<T> = { result: T; event: string; clientId?: string; details?: Record<string, unknown> };
+/** Without `event` nothing was changed. */
+type Recorded<T> = {
+  result: T;
+  event: string | undefined;
+  clientId?: string;
+  details?: Record<string, unknown>;
+};
 
 /**
  * One change of an app, its clients or its keys: alone, all or nothing, recorded, and known to every process
@@ -33,6 +47,7 @@ export async function changeApp<T>(
     const app = await lockApp(tx, appId);
     if (!app) throw appNotFound();
     const { result, event, clientId, details } = await work(tx, app);
+    if (event === undefined) return result;
     await bumpRevision(tx, appId);
     await audit(tx, {
       ...by,

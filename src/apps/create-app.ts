@@ -15,7 +15,7 @@ import { clientById, insertClient } from './clients/operator-store.ts';
 import { issueSecret } from './clients/secrets/secret.ts';
 import { nameReserved, nameTaken } from './errors.ts';
 import { generateSigningKey } from './keys/generate.ts';
-import { insertKey } from './keys/operator-store.ts';
+import { appShelf } from './keys/operator-store.ts';
 import { insertApp } from './operator-store.ts';
 import { toApp, toClient } from './registry.ts';
 import { isReserved } from './reserved-names.ts';
@@ -57,12 +57,13 @@ export async function openApp(
   };
   if (!builtIn) requireSoundClient(facts);
   const confidential = isConfidential({ type: facts.type, settings: clientSettingsSchema.parse({}) });
-  const key = await generateSigningKey(deps.rootKeys, { appId, table: 'signing_keys' });
+  const { signing_algorithm: algorithm } = appSettingsSchema.parse(settings);
+  const key = await generateSigningKey(deps, { appId, table: 'signing_keys' }, algorithm);
   return deps.operatorDb.transaction(undefined, async (tx) => {
     const row = await insertApp(tx, { appId, name: input.name, settings, builtIn });
     if (!row) throw nameTaken();
     await insertClient(tx, { appId, clientId: appId, name: input.name, ...facts });
-    await insertKey(tx, appId, key);
+    await appShelf(appId).insert(tx, key, 0);
     const issued = confidential && withSecret ? await issueSecret(tx, { appId, clientId: appId }) : undefined;
     await audit(tx, {
       ...by,

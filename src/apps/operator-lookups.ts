@@ -12,10 +12,11 @@ export async function appOfClientId(operatorDb: Database, clientId: string): Pro
 }
 
 /** The shared issuer's keys belong to no app; either role may read them. */
-export function deploymentKeys(db: Database): Promise<KeyRow[]> {
-  return db.query<KeyRow>(
+export function soundDeploymentKeys(db: Database): Promise<(KeyRow & { store_time: number })[]> {
+  return db.query(
     undefined,
-    sql`select key_id, algorithm, public_jwk, private_jwk, created_at from deployment_keys
-        where retired_at is null order by created_at desc, key_id desc`,
+    sql`select key_id, algorithm, public_jwk, private_jwk, active_at, retires_at, retired_at,
+          extract(epoch from clock_timestamp())::float8 * 1000 as store_time
+        from deployment_keys where compromised_at is null`,
   );
 }

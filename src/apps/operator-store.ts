@@ -52,6 +52,10 @@ export async function writeApp(
     where app_id = ${app.appId}`);
 }
 
+export async function writeSettings(tx: Queryable, appId: string, settings: object): Promise<void> {
+  await tx.query(sql`update apps set settings = ${settings}::jsonb where app_id = ${appId}`);
+}
+
 /** Tells every process that what it knows of the app is old. */
 export async function bumpRevision(tx: Queryable, appId: string): Promise<void> {
   await tx.query(sql`update apps set revision = revision + 1, updated_at = now() where app_id = ${appId}`);

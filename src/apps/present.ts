@@ -1,6 +1,6 @@
 import { type App, appSettingsSchema, type Client, clientSettingsSchema, isConfidential } from './app.ts';
 import type { SecretRow } from './clients/secrets/operator-store.ts';
-import type { PublishedKeyRow } from './keys/operator-store.ts';
+import type { KeyStateRow } from './keys/shelf.ts';
 
 /** An app with its first client's addresses, as operators see it. */
 export function presentApp(app: App, client: Client, baseUrl: string) {
@@ -48,13 +48,27 @@ export function presentSecret(secret: SecretRow) {
   };
 }
 
-export function presentKey(key: PublishedKeyRow, signing: boolean) {
+/** Keys of one owner as they were listed: the newest live one whose time has come signs. */
+export function presentKeys(rows: readonly KeyStateRow[]) {
+  const signing = rows.find((row) => row.active && !row.retired);
+  return rows.map((row) => presentKey(row, row === signing));
+}
+
+export function presentKey(key: KeyStateRow, signing: boolean) {
   return {
     kid: key.key_id,
     algorithm: key.algorithm,
-    status: key.retired_at ? ('retired' as const) : signing ? ('signing' as const) : ('published' as const),
+    status: statusOf(key, signing),
     public_jwk: key.public_jwk,
     created_at: key.created_at.toISOString(),
-    retired_at: key.retired_at?.toISOString() ?? null,
+    active_at: key.active_at.toISOString(),
+    retires_at: (key.retired_at ?? key.retires_at)?.toISOString() ?? null,
   };
+}
+
+function statusOf(key: KeyStateRow, signing: boolean) {
+  if (key.compromised_at) return 'compromised' as const;
+  if (key.retired) return 'retired' as const;
+  if (signing) return 'signing' as const;
+  return key.active ? ('verifying' as const) : ('next' as const);
 }

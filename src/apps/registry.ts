@@ -1,7 +1,8 @@
 import { FrequencyCache } from '../kernel/frequency-cache.ts';
 import { Problem } from '../kernel/problem.ts';
-import { unseal, type RootKeys } from '../kernel/secret.ts';
+import { type RootKeys, unseal } from '../kernel/secret.ts';
 import { scoped, type Database } from '../storage/database.ts';
+import { StoreClock } from '../storage/store-clock.ts';
 import {
   type App,
   type AppSnapshot,
@@ -10,19 +11,14 @@ import {
   type Client,
   clientSettingsSchema,
   type ClientType,
-  type SigningKey,
 } from './app.ts';
 import { servedApis, toApis } from './apis/store.ts';
-import { appOfClientId, deploymentKeys } from './operator-lookups.ts';
-import {
-  type AppRow,
-  type ClientRow,
-  type KeyRow,
-  publishedKeys,
-  servedApp,
-  servedClients,
-  servedRevision,
-} from './store.ts';
+import { localVault } from './keys/local-vault.ts';
+import { openKey } from './keys/open-key.ts';
+import type { KeyVault } from './keys/signer.ts';
+import { type KeyRing, ringAt, type SigningKey } from './keys/signing-key.ts';
+import { appOfClientId, soundDeploymentKeys } from './operator-lookups.ts';
+import { type AppRow, type ClientRow, servedApp, servedClients, servedRevision, soundKeys } from './store.ts';
 
 export type AppRegistry = {
   /** The app as it is now (at most two seconds old). undefined: unknown, disabled or deleted. */
@@ -35,17 +31,29 @@ export type AppRegistry = {
   lastKnown(appId: string): Promise<AppSnapshot | undefined>;
   /** The app a client id belongs to; app_ids are client ids of their own app. Cached: an id never moves. */
   appOfClient(clientId: string): Promise<string | undefined>;
-  /** Keys of the shared issuer, newest first. */
-  deploymentKeys(): Promise<readonly SigningKey[]>;
+  /** Keys of the shared issuer, in the parts they have now. */
+  deploymentKeys(): Promise<KeyRing>;
   /** The same, and as last seen while the store is away: for publishing, see `lastKnown`. */
-  lastKnownDeploymentKeys(): Promise<readonly SigningKey[]>;
-  /** To be called after a change of the app on this process; others notice within two seconds. */
+  lastKnownDeploymentKeys(): Promise<KeyRing>;
+  /** An app's keys in the parts they have now, by the store's clock: every process turns to the next key at once. */
+  ringOf(snapshot: AppSnapshot): KeyRing;
+  /** To be called after a change of the app on this process; others notice within two seconds. '': the deployment. */
   forget(appId: string): void;
 };
 
-export type RegistryDeps = { db: Database; operatorDb: Database; rootKeys: RootKeys; capacity?: number };
+export type RegistryDeps = {
+  db: Database;
+  operatorDb: Database;
+  rootKeys: RootKeys;
+  /** Where private halves live; ours, unless another is named. */
+  vault?: KeyVault;
+  capacity?: number;
+};
 
 const FRESH_MS = 2000;
+const SHARED = { appId: '', table: 'deployment_keys' } as const;
+
+const opening = ({ rootKeys, vault = localVault }: RegistryDeps) => ({ rootKeys, vault });
 
 type Cached = { snapshot: AppSnapshot; checkedAt: number };
 
@@ -53,22 +61,26 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
   const snapshots = new FrequencyCache<Cached>(deps.capacity ?? 20_000);
   const routes = new FrequencyCache<string>(50_000);
   const loading = new Map<string, Promise<AppSnapshot | undefined>>();
-  const shared = sharedKeys(deps);
+  const clock = new StoreClock();
+  const shared = sharedKeys(deps, clock);
 
   const load = async (appId: string): Promise<AppSnapshot | undefined> => {
     const cached = snapshots.get(appId);
     if (cached) {
       // One cheap question decides whether the app has to be read again.
-      const revision = await servedRevision(scoped(deps.db, appId), appId);
-      if (revision === cached.snapshot.app.revision) {
-        cached.checkedAt = Date.now();
+      const askedAt = Date.now();
+      const served = await servedRevision(scoped(deps.db, appId), appId);
+      if (served) clock.saw(served.storeTime, askedAt);
+      if (served?.revision === cached.snapshot.app.revision) {
+        cached.checkedAt = askedAt;
         return cached.snapshot;
       }
       snapshots.delete(appId);
-      if (revision === undefined) return undefined;
+      if (served === undefined) return undefined;
     }
+    const checkedAt = Date.now();
     const snapshot = await readSnapshot(deps, appId);
-    if (snapshot) snapshots.set(appId, { snapshot, checkedAt: Date.now() });
+    if (snapshot) snapshots.set(appId, { snapshot, checkedAt });
     return snapshot;
   };
 
@@ -95,26 +107,34 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
       if (appId) routes.set(clientId, appId);
       return appId;
     },
-    deploymentKeys: shared.read,
-    lastKnownDeploymentKeys: () => orElse(shared.read(), shared.last),
+    deploymentKeys: async () => ringAt(await shared.read(), clock.now()),
+    lastKnownDeploymentKeys: async () => ringAt(await orElse(shared.read(), shared.last), clock.now()),
+    ringOf: (of) => ringAt(of.keys, clock.now()),
     forget(appId) {
-      snapshots.delete(appId);
+      if (appId === '') shared.forget();
+      else snapshots.delete(appId);
     },
   };
 }
 
-function sharedKeys(deps: RegistryDeps) {
-  let seen: { keys: readonly SigningKey[]; checkedAt: number } | undefined;
+function sharedKeys(deps: RegistryDeps, clock: StoreClock) {
+  let seen: { keys: readonly SigningKey[]; name: string; checkedAt: number } | undefined;
   return {
     async read(): Promise<readonly SigningKey[]> {
       if (!seen || Date.now() - seen.checkedAt >= FRESH_MS) {
-        const rows = await deploymentKeys(deps.db);
-        const keys = rows.map((row) => openKey(deps.rootKeys, { appId: '', table: 'deployment_keys' }, row));
-        seen = { keys, checkedAt: Date.now() };
+        const askedAt = Date.now();
+        const rows = await soundDeploymentKeys(deps.db);
+        if (rows[0]) clock.saw(rows[0].store_time, askedAt);
+        const name = JSON.stringify(rows.map(({ store_time: _, ...row }) => row));
+        const keys = seen?.name === name ? seen.keys : rows.map((row) => openKey(opening(deps), SHARED, row));
+        seen = { keys, name, checkedAt: askedAt };
       }
       return seen.keys;
     },
     last: () => seen?.keys,
+    forget() {
+      if (seen) seen.checkedAt = 0;
+    },
   };
 }
 
@@ -137,7 +157,7 @@ async function readSnapshot(deps: RegistryDeps, appId: string): Promise<AppSnaps
     Promise.all([
       servedApp(tx, appId),
       servedClients(tx, appId),
-      publishedKeys(tx, appId),
+      soundKeys(tx, appId),
       servedApis(tx, appId),
     ]),
   );
@@ -145,7 +165,7 @@ async function readSnapshot(deps: RegistryDeps, appId: string): Promise<AppSnaps
   return {
     app: toApp(app),
     clients: new Map(clients.map((row) => [row.client_id, withHmacSecret(deps.rootKeys, row)])),
-    keys: keys.map((row) => openKey(deps.rootKeys, { appId, table: 'signing_keys' }, row)),
+    keys: keys.map((row) => openKey(opening(deps), { appId, table: 'signing_keys' }, row)),
     apis: toApis(apis),
   };
 }
@@ -202,16 +222,3 @@ export const sealedSecretAt = (appId: string, secretId: string) => ({
   row: secretId,
   column: 'sealed',
 });
-
-function openKey(rootKeys: RootKeys, at: { appId: string; table: string }, row: KeyRow): SigningKey {
-  const privateJwk = JSON.parse(
-    unseal(rootKeys, { ...at, row: row.key_id, column: 'private_jwk' }, row.private_jwk),
-  );
-  return {
-    keyId: row.key_id,
-    algorithm: row.algorithm,
-    privateJwk,
-    publicJwk: row.public_jwk,
-    createdAt: row.created_at,
-  };
-}

@@ -7,8 +7,7 @@ import { type AppsDeps, changeApp } from './change-app.ts';
 import { clientById, writeClient } from './clients/operator-store.ts';
 import { insertSecret, liveSecrets, revokeSecret } from './clients/secrets/operator-store.ts';
 import { openApp } from './create-app.ts';
-import { generateSigningKey } from './keys/generate.ts';
-import { hasDeploymentKey, insertDeploymentKey, lockDeploymentKeys } from './keys/operator-store.ts';
+import { ensureDeploymentKey } from './keys/deployment/rotate.ts';
 import { appById, everyApp } from './operator-store.ts';
 import type { ClientRow } from './store.ts';
 
@@ -100,16 +99,5 @@ async function ensureDemoSecret(deps: AppsDeps, clientSecret: string): Promise<v
       await insertSecret(tx, { ...at, secretId: newId('sec'), digest, expiresInSeconds: undefined });
     }
     return { result: undefined, event: 'client.secret_rotated', clientId: 'demo' };
-  });
-}
-
-async function ensureDeploymentKey(deps: AppsDeps): Promise<void> {
-  const { operatorDb, rootKeys } = deps;
-  const q = everyApp(operatorDb);
-  if (await hasDeploymentKey(q)) return;
-  const key = await generateSigningKey(rootKeys, { appId: '', table: 'deployment_keys' });
-  await operatorDb.transaction(undefined, async (tx) => {
-    await lockDeploymentKeys(tx);
-    if (!(await hasDeploymentKey(tx))) await insertDeploymentKey(tx, key);
   });
 }

@@ -38,8 +38,11 @@ export type KeyRow = {
   key_id: string;
   algorithm: string;
   public_jwk: Record<string, unknown>;
-  private_jwk: string;
-  created_at: Date;
+  /** null once it was erased. */
+  private_jwk: string | null;
+  active_at: Date;
+  retires_at: Date | null;
+  retired_at: Date | null;
 };
 
 /** The app, unless it is unknown, disabled or deleted. */
@@ -50,11 +53,16 @@ export async function servedApp(q: Queryable, appId: string): Promise<AppRow | u
   return row;
 }
 
-export async function servedRevision(q: Queryable, appId: string): Promise<number | undefined> {
-  const [row] = await q.query<{ revision: string }>(
-    sql`select revision from apps where app_id = ${appId} and disabled_at is null and deleted_at is null`,
+/** With the store's time in milliseconds. */
+export async function servedRevision(
+  q: Queryable,
+  appId: string,
+): Promise<{ revision: number; storeTime: number } | undefined> {
+  const [row] = await q.query<{ revision: string; store_time: number }>(
+    sql`select revision, extract(epoch from clock_timestamp())::float8 * 1000 as store_time
+        from apps where app_id = ${appId} and disabled_at is null and deleted_at is null`,
   );
-  return row && Number(row.revision);
+  return row && { revision: Number(row.revision), storeTime: row.store_time };
 }
 
 /** Enabled clients with the digests of their live secrets, newest first. */
@@ -69,10 +77,10 @@ export function servedClients(q: Queryable, appId: string): Promise<ClientRow[]>
   );
 }
 
-/** Keys that sign or still verify, newest first. */
-export function publishedKeys(q: Queryable, appId: string): Promise<KeyRow[]> {
+/** Every key but those that were compromised. */
+export function soundKeys(q: Queryable, appId: string): Promise<KeyRow[]> {
   return q.query<KeyRow>(
-    sql`select key_id, algorithm, public_jwk, private_jwk, created_at from signing_keys
-        where app_id = ${appId} and retired_at is null order by created_at desc, key_id desc`,
+    sql`select key_id, algorithm, public_jwk, private_jwk, active_at, retires_at, retired_at from signing_keys
+        where app_id = ${appId} and compromised_at is null`,
   );
 }

@@ -4,15 +4,17 @@ import { type AppChange, type AppsDeps, changeApp } from './change-app.ts';
 import { changeClient } from './clients/update-client.ts';
 import { appBuiltIn } from './errors.ts';
 import { appById, writeApp } from './operator-store.ts';
+import { algorithmChange } from './keys/rotate.ts';
 import { toApp } from './registry.ts';
 import { mergeSettings, type Settings } from './settings.ts';
 
 /** What is absent stays; settings are merged one by one. The app's name is also its first client's. */
-export function updateApp(
+export async function updateApp(
   deps: AppsDeps,
   change: AppChange & { input: AppChangeInput },
 ): Promise<{ app: App; client: Client }> {
   const { appId, input } = change;
+  const turnKeys = await algorithmChange(deps, appId, input.settings);
   return changeApp(deps, change, async (tx, row) => {
     if (row.built_in && input.disabled) throw appBuiltIn();
     const settings = mergeSettings(appSettingsSchema, row.settings as Settings, input.settings ?? {});
@@ -22,6 +24,7 @@ export function updateApp(
       settings,
       disabled: input.disabled ?? row.disabled_at !== null,
     });
+    await turnKeys(tx);
     const { name, redirect_uris, post_logout_redirect_uris, allowed_origins } = input;
     const client = await changeClient(tx, {
       appId,

@@ -59,6 +59,10 @@ export type Config = {
   adminApiKey: Secret | undefined;
   /** Set when the key was generated: print this, never the key. */
   adminApiKeyPath: string | undefined;
+  /** Seconds that public keys and metadata may be cached. */
+  jwksMaxAge: number;
+  /** 0: only on demand. */
+  sharedKeyRotationDays: number;
   /** Addresses or CIDRs. */
   trustedProxies: readonly string[];
   /** `host` or `host:port` in the form in which they are compared; see http/outgoing/destination.ts. */

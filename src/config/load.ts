@@ -88,6 +88,8 @@ function plainValues({
     redis: values.REDIS_URL,
     smtpUrl: values.SMTP_URL,
     mailFrom: values.MAIL_FROM ?? `no-reply@${hostname.replace(/[[\]]/g, '')}`,
+    jwksMaxAge: values.JWKS_MAX_AGE ?? 300,
+    sharedKeyRotationDays: values.SHARED_KEY_ROTATION_DAYS ?? 90,
     trustedProxies: values.TRUSTED_PROXIES ?? [],
     outboundAllowedHosts: values.OUTBOUND_ALLOWED_HOSTS ?? [],
     mtls: values.MTLS_CERTIFICATE_HEADER

@@ -98,6 +98,18 @@ export const environmentSchema = z.object({
     example: '(the output of: openssl rand -base64 32)',
     secret: true,
   }),
+  JWKS_MAX_AGE: variable(format.wholeNumber(1, 86_400), {
+    sentence:
+      'How many seconds verifiers may cache public keys and metadata; a new signing key is published for twice that and five seconds before it signs.',
+    default: '`300`',
+    example: '300',
+  }),
+  SHARED_KEY_ROTATION_DAYS: variable(format.wholeNumber(0, 3650), {
+    sentence:
+      'After how many days the shared issuer gets a new signing key (`0`: only on demand); apps have a setting for theirs, `key_rotation_days`.',
+    default: '`90`',
+    example: '90',
+  }),
   TRUSTED_PROXIES: variable(format.networks, {
     sentence: 'Addresses or CIDRs of the proxies whose `X-Forwarded-For` is believed, separated by commas.',
     default: 'forwarded headers are ignored',

@@ -29,7 +29,6 @@ export function clientMetadata(app: App, client: Client): AdapterPayload {
     ...authenticationOf(client),
     scope: (service ? client.scopes : [...standardScopes, ...client.scopes]).join(' ') || undefined,
     ...pushedRequestMetadata(app, client),
-    id_token_signed_response_alg: 'RS256',
     ...(client.settings.backchannel_logout_uri === null
       ? {}
       : {

@@ -18,6 +18,7 @@ import { pushedRequests } from './features/pushed-requests.ts';
 import { protocolRoutes } from './issuers.ts';
 import type { ProtocolPages } from './pages.ts';
 import { interactionRules } from './policy.ts';
+import { algorithmsOf, keyOfProvider } from './signing-key.ts';
 
 export type ConfigurationDeps = AdapterDeps & { baseUrl: string; pages: ProtocolPages; outgoing: Outgoing };
 
@@ -29,17 +30,19 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     adapter: adapterFactory(deps),
     findAccount: accountFinder(deps.db, snapshot),
     jwks: {
-      keys: deps.keys.map((key) => ({ ...key.privateJwk, kid: key.keyId, alg: key.algorithm, use: 'sig' })),
-    } as NonNullable<Configuration['jwks']>,
+      keys: deps.keys.map(keyOfProvider),
+    },
     routes: protocolRoutes,
     responseTypes: ['code'],
     ...authentication.checks,
     scopes: plainScopes(snapshot),
     claims: claimsConfiguration(snapshot.app.settings.custom_claims),
     enabledJWA: {
-      idTokenSigningAlgValues: ['RS256'],
+      idTokenSigningAlgValues: algorithmsOf(deps.keys),
       clientAuthSigningAlgValues: authentication.signingAlgorithms,
     },
+    // Of the key that signs: ID tokens, and JWT access tokens that name no other.
+    clientDefaults: { id_token_signed_response_alg: deps.keys[0]!.algorithm },
     // RFC 9700 §2.1.1: S256 only (the library knows no other), required unless the client says otherwise.
     pkce: { required: clients.pkceRequired },
     // RFC 9700 §4.14.2: rotated for every client, not only for public ones.
@@ -56,6 +59,8 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     cookies: cookieConfiguration(deps),
     features: {
       devInteractions: { enabled: false },
+      // Every signature is made by a Signer, so that a private half may live elsewhere (decision 0014).
+      externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       userinfo: { enabled: true },
       clientCredentials: { enabled: true },
       introspection: { enabled: true, allowedPolicy: clients.mayIntrospect },

@@ -5,14 +5,17 @@ import { claimsByScope } from './account.ts';
 import { authMethodsHere, type MutualTls } from './client-authentication.ts';
 import { standardScopes } from './client-metadata.ts';
 import { protocolRoutes } from './issuers.ts';
+import { algorithmsOf, publicJwkOf } from './signing-key.ts';
 
-type Deps = { baseUrl: string; registry: AppRegistry; mtls: MutualTls };
+type Deps = { baseUrl: string; registry: AppRegistry; jwksMaxAge: number; mtls: MutualTls };
 
 /** The shared issuer's metadata (OIDC Discovery §3, RFC 8414): fixed. What any app may use, never an app's names. */
-export async function sharedDiscovery(ctx: Context, { baseUrl, mtls }: Deps): Promise<void> {
+export async function sharedDiscovery(ctx: Context, deps: Deps): Promise<void> {
+  const { baseUrl, registry, jwksMaxAge, mtls } = deps;
   if (!readOnly(ctx)) return;
+  const { published } = await registry.lastKnownDeploymentKeys();
   const at = (path: string): string => baseUrl + path;
-  publish(ctx, {
+  publish(ctx, jwksMaxAge, {
     issuer: baseUrl,
     authorization_endpoint: at(protocolRoutes.authorization),
     token_endpoint: at(protocolRoutes.token),
@@ -28,7 +31,7 @@ export async function sharedDiscovery(ctx: Context, { baseUrl, mtls }: Deps): Pr
     response_modes_supported: ['query', 'fragment', 'form_post'],
     grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
     subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: ['RS256'],
+    id_token_signing_alg_values_supported: algorithmsOf(published),
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: authMethodsHere(mtls),
     token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
@@ -43,17 +46,15 @@ export async function sharedDiscovery(ctx: Context, { baseUrl, mtls }: Deps): Pr
 }
 
 /** Public halves of the shared issuer's keys (RFC 7517). */
-export async function sharedKeys(ctx: Context, { registry }: Deps): Promise<void> {
+export async function sharedKeys(ctx: Context, { registry, jwksMaxAge }: Deps): Promise<void> {
   if (!readOnly(ctx)) return;
-  const keys = await registry.lastKnownDeploymentKeys();
-  publish(ctx, {
-    keys: keys.map((key) => ({ ...key.publicJwk, kid: key.keyId, alg: key.algorithm, use: 'sig' })),
-  });
+  const { published } = await registry.lastKnownDeploymentKeys();
+  publish(ctx, jwksMaxAge, { keys: published.map(publicJwkOf) });
 }
 
-function publish(ctx: Context, document: object): void {
+function publish(ctx: Context, maxAge: number, document: object): void {
   ctx.set('access-control-allow-origin', '*');
-  ctx.set('cache-control', 'public, max-age=300');
+  ctx.set('cache-control', `public, max-age=${maxAge}`);
   ctx.type = 'json';
   ctx.body = document;
 }

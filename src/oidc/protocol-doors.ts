@@ -22,6 +22,7 @@ import type { ProviderSource } from './provider-cache.ts';
 
 export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
   baseUrl: string;
+  jwksMaxAge: number;
   registry: AppRegistry;
   providers: ProviderSource;
   pages: ProtocolPages;

@@ -1,5 +1,6 @@
 import type { Provider } from 'oidc-provider';
 import type { AppSnapshot } from '../apps/app.ts';
+import { type KeyRing, nameOfRing } from '../apps/keys/signing-key.ts';
 import type { AppRegistry } from '../apps/registry.ts';
 import { FrequencyCache } from '../kernel/frequency-cache.ts';
 import { type IssuerKind, issuerUrl } from './issuers.ts';
@@ -17,32 +18,40 @@ export type ProviderSource = {
 
 export type ProviderCacheDeps = Omit<
   ProviderDeps,
-  'snapshot' | 'appId' | 'issuer' | 'issuerUrl' | 'keys' | 'remoteKeys'
+  'snapshot' | 'appId' | 'issuer' | 'issuerUrl' | 'keys' | 'rememberedKeys' | 'remoteKeys'
 > & {
   registry: AppRegistry;
   /** At most so many providers, 66 kB each. */
   capacity?: number;
 };
 
-type Cached = { provider: Provider; revision: number; keyId: string | undefined };
+type Cached = { provider: Provider; revision: number; keys: string };
 
-/** Built on first use, rebuilt when the app changed; a request in flight keeps the one it began with. */
+/** Built on first use, rebuilt when the app changed or its keys took other parts; a request in flight keeps the one it began with. */
 export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
   const cache = new FrequencyCache<Cached>(deps.capacity ?? 1500);
   const remoteKeys = createRemoteKeys(deps.outgoing);
-  const build = (name: string, at: Pick<ProviderDeps, 'snapshot' | 'appId' | 'issuer' | 'keys'>): Found => {
-    const { snapshot, appId, issuer, keys } = at;
+  const build = (
+    name: string,
+    at: Pick<ProviderDeps, 'snapshot' | 'appId' | 'issuer'>,
+    ring: KeyRing,
+  ): Found => {
+    const { snapshot, appId, issuer } = at;
+    const { revision } = snapshot.app;
+    const keys = nameOfRing(ring);
     const cached = cache.get(name);
-    if (cached && cached.revision === snapshot.app.revision && cached.keyId === keys[0]?.keyId)
+    if (cached && cached.revision === revision && cached.keys === keys)
       return { provider: cached.provider, snapshot };
     const provider = createProvider({
       ...deps,
       ...at,
       remoteKeys,
+      keys: ring.published,
+      rememberedKeys: ring.remembered,
       issuerUrl: issuerUrl(deps.baseUrl, appId, issuer),
     });
     if (cached) cache.delete(name);
-    cache.set(name, { provider, revision: snapshot.app.revision, keyId: keys[0]?.keyId });
+    cache.set(name, { provider, revision, keys });
     return { provider, snapshot };
   };
   const { registry } = deps;
@@ -54,8 +63,8 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
     async (appId, issuer) => {
       const snapshot = await snapshotOf(appId);
       if (!snapshot || (issuer === 'shared' && !snapshot.app.settings.shared_issuer)) return undefined;
-      const keys = issuer === 'own' ? snapshot.keys : await sharedKeys();
-      return build(`${issuer}:${appId}`, { snapshot, appId, issuer, keys });
+      const ring = issuer === 'own' ? registry.ringOf(snapshot) : await sharedKeys();
+      return build(`${issuer}:${appId}`, { snapshot, appId, issuer }, ring);
     };
   return {
     find: finder(registry.snapshot, registry.deploymentKeys),

@@ -1,11 +1,13 @@
 import type { EventEmitter } from 'node:events';
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { SigningKey } from '../apps/keys/signing-key.ts';
 import { digestOf, sameSecret } from '../kernel/secret.ts';
 import { Problem } from '../kernel/problem.ts';
 import { addIdTokenClaims } from './claims/token-claims.ts';
 import { narrowClientRules } from './client-authentication.ts';
 import { type ConfigurationDeps, providerConfiguration } from './configuration.ts';
 import { widenSetCookies } from './cookies.ts';
+import { readHintsWith } from './id-token-hint.ts';
 import { tellLifetime } from './features/pushed-requests.ts';
 import { allowOfflineAccess } from './offline-access.ts';
 import { withResourceMetadata } from './protected-resources.ts';
@@ -14,10 +16,13 @@ import { refuse } from './refusal.ts';
 import { nameSessions } from './session-ids.ts';
 import { completeSignOut } from './sign-out.ts';
 import { stateOf } from '../http/request-state.ts';
-import { acceptOnlyIdTokensAsHints } from './token-kinds.ts';
 import { inUnitOfWork, UnitOfWork } from './unit-of-work.ts';
 
 export type ProviderDeps = ConfigurationDeps & {
+  /** Keys that left the published set; what they signed still counts as a hint. */
+  rememberedKeys: readonly SigningKey[];
+  /** How long metadata and public keys may be cached. */
+  jwksMaxAge: number;
   log: { error(fields: object, message: string): void; warn(fields: object, message: string): void };
   count: { tokenIssued(grantType: string): void };
   remoteKeys: RemoteKeys;
@@ -32,6 +37,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   provider.proxy = true;
   provider.silent = true;
   allowOfflineAccess(provider, deps.snapshot);
+  readHintsWith(provider, deps);
   const failures = new WeakMap<object, unknown>();
   provider.on('server_error', (ctx, error) => {
     failures.set(ctx.req, error);
@@ -42,7 +48,6 @@ export function createProvider(deps: ProviderDeps): Provider {
   provider.on('grant.success', (ctx) => deps.count.tokenIssued(String(ctx.oidc.params?.['grant_type'])));
 
   nameSessions(provider);
-  acceptOnlyIdTokensAsHints(provider);
   Object.assign(provider.Client.prototype, {
     /** Every live secret is compared; digests of 256 random bits need no slow hash. */
     compareClientSecret(this: { clientId: string }, presented: string): boolean {
@@ -111,7 +116,10 @@ function finish(ctx: KoaContextWithOIDC, deps: ProviderDeps): void {
   if (challenge) ctx.set('www-authenticate', withResourceMetadata(challenge, deps.issuerUrl));
   // The library reflects any origin until it knows the client, and keeps that on errors (checklist #30).
   const route = ctx.oidc?.route;
-  if (route !== undefined && OPEN_TO_EVERY_ORIGIN.has(route)) return;
+  if (route !== undefined && OPEN_TO_EVERY_ORIGIN.has(route)) {
+    if (ctx.status === 200) ctx.set('cache-control', `public, max-age=${deps.jwksMaxAge}`);
+    return;
+  }
   const origin = ctx.get('origin');
   const allowed = ctx.oidc?.client && origin && ctx.response.get('access-control-allow-origin') === origin;
   if (!allowed) {

@@ -42,7 +42,8 @@ export function resourceOf(
   identifier: string,
 ): { api: Api | undefined; info: ServerInfo } | undefined {
   const { app, apis } = at.snapshot;
-  const jwt = { sign: { alg: 'RS256' as const } };
+  // Signed by the key of the issuer, see clientDefaults.
+  const jwt = { sign: {} };
   if (identifierKey(identifier) === at.issuerUrl + protocolRoutes.userinfo && client?.type !== 'service') {
     // RFC 9728 leads here: our own endpoint, whose tokens are those of the app.
     const scope = standardScopes.join(' ');

@@ -19,7 +19,8 @@ export function tokenHooks(snapshot: AppSnapshot) {
       scope: '',
       audience: appId,
       accessTokenFormat: 'jwt',
-      jwt: { sign: { alg: 'RS256' } },
+      // Signed by the key of the issuer, see clientDefaults.
+      jwt: { sign: {} },
     });
     return token.resourceServer.accessTokenTTL ?? settings.access_token_ttl;
   };

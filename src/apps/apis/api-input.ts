@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { seconds } from '../../kernel/duration.ts';
+import { MAX_TOKEN_TTL } from '../keys/signing-key.ts';
 import { STANDARD_SCOPES, displayName } from '../clients/client-input.ts';
 import type { ApiScope } from './api.ts';
 import { apiScopeInvalid, identifierInvalid } from './errors.ts';
@@ -15,7 +15,7 @@ const apiScope = z.strictObject({
 
 const fields = {
   scopes: z.array(apiScope).max(100),
-  access_token_ttl: z.int().min(1).max(seconds.day).nullable(),
+  access_token_ttl: z.int().min(1).max(MAX_TOKEN_TTL).nullable(),
   /** Confidential clients of the app that are this API: they introspect and exchange its tokens. */
   server_clients: z.array(z.string().min(1).max(64)).max(20),
 };

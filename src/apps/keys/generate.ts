@@ -1,30 +1,36 @@
-import { generateKeyPair } from 'node:crypto';
-import { promisify } from 'node:util';
 import { newId } from '../../kernel/id.ts';
 import { type RootKeys, seal } from '../../kernel/secret.ts';
+import type { KeyVault, SigningAlgorithm } from './signer.ts';
 
 export type GeneratedKey = {
   keyId: string;
-  algorithm: 'RS256';
+  algorithm: SigningAlgorithm;
   publicJwk: Record<string, unknown>;
+  /** Sealed: the private JWK, or what another vault needs to find it. */
   sealedPrivateJwk: string;
 };
 
-const generate = promisify(generateKeyPair);
+/** Where a key's row is. `appId` is '' for a key of the deployment. */
+export type KeyTable = { appId: string; table: 'signing_keys' | 'deployment_keys' };
 
-/** A new signing key whose private half opens only in its own row. `appId` is '' for a key of the deployment. */
+export const sealedHandleAt = (at: KeyTable, keyId: string) => ({
+  ...at,
+  row: keyId,
+  column: 'private_jwk',
+});
+
+/** A new signing key whose private half opens only in its own row. */
 export async function generateSigningKey(
-  rootKeys: RootKeys,
-  at: { appId: string; table: 'signing_keys' | 'deployment_keys' },
+  deps: { rootKeys: RootKeys; keys: { vault: KeyVault } },
+  at: KeyTable,
+  algorithm: SigningAlgorithm,
 ): Promise<GeneratedKey> {
-  const { publicKey, privateKey } = await generate('rsa', { modulusLength: 2048 });
+  const { publicJwk, handle } = await deps.keys.vault.generate(algorithm);
   const keyId = newId('key');
-  const about = { kid: keyId, alg: 'RS256', use: 'sig' } as const;
-  const privateJwk = JSON.stringify({ ...privateKey.export({ format: 'jwk' }), ...about });
   return {
     keyId,
-    algorithm: 'RS256',
-    publicJwk: { ...publicKey.export({ format: 'jwk' }), ...about },
-    sealedPrivateJwk: seal(rootKeys, { ...at, row: keyId, column: 'private_jwk' }, privateJwk),
+    algorithm,
+    publicJwk: { ...publicJwk, kid: keyId, alg: algorithm, use: 'sig' },
+    sealedPrivateJwk: seal(deps.rootKeys, sealedHandleAt(at, keyId), JSON.stringify(handle)),
   };
 }

@@ -1,50 +1,86 @@
 import type { Queryable } from '../../storage/database.ts';
 import { sql } from '../../storage/sql.ts';
-import type { GeneratedKey } from './generate.ts';
+import type { KeyShelf, KeyStateRow } from './shelf.ts';
 
-export type PublishedKeyRow = {
-  key_id: string;
-  algorithm: string;
-  public_jwk: Record<string, unknown>;
-  created_at: Date;
-  retired_at: Date | null;
-};
+/** The keys of an app (operator's role). */
+export const appShelf = (appId: string): KeyShelf => ({
+  list: (q) =>
+    q.query<KeyStateRow>(sql`
+      select key_id, algorithm, public_jwk, created_at, active_at, retires_at, retired_at, compromised_at,
+        active_at <= now() as active, (retired_at is not null or coalesce(retires_at <= now(), false)) as retired
+      from signing_keys where app_id = ${appId} order by retired, active_at desc, key_id desc limit 100`),
 
-/** Newest first, retired ones at the end; never the private half. */
-export function listKeys(q: Queryable, appId: string): Promise<PublishedKeyRow[]> {
-  return q.query<PublishedKeyRow>(sql`
-    select key_id, algorithm, public_jwk, created_at, retired_at from signing_keys
-    where app_id = ${appId} order by retired_at is not null, created_at desc, key_id desc limit 100`);
+  async insert(tx, key, leadSeconds) {
+    await tx.query(sql`
+      insert into signing_keys (app_id, key_id, algorithm, public_jwk, private_jwk, active_at)
+      values (${appId}, ${key.keyId}, ${key.algorithm}, ${key.publicJwk}::jsonb, ${key.sealedPrivateJwk},
+        now() + ${leadSeconds}::float8 * interval '1 second')`);
+  },
+
+  async activate(tx, keyId) {
+    await tx.query(sql`
+      update signing_keys set active_at = now() where app_id = ${appId} and key_id = ${keyId} and active_at > now()`);
+  },
+
+  async supersede(tx, keyId, by, afterSeconds) {
+    await tx.query(sql`
+      update signing_keys old set retires_at = by.active_at + ${afterSeconds}::float8 * interval '1 second'
+      from signing_keys by where old.app_id = ${appId} and by.app_id = ${appId} and old.key_id = ${keyId} and by.key_id = ${by}`);
+  },
+
+  async withdraw(tx, keyId) {
+    await tx.query(sql`
+      update signing_keys set compromised_at = now(), retired_at = coalesce(retired_at, now()), private_jwk = null
+      where app_id = ${appId} and key_id = ${keyId}`);
+  },
+
+  async remove(tx, keyId) {
+    await tx.query(
+      sql`delete from signing_keys where app_id = ${appId} and key_id = ${keyId} and active_at > now()`,
+    );
+  },
+});
+
+/**
+ * Enabled apps whose key is due: older than the app wants, or of another algorithm than it wants, and no next one
+ * published yet. `defaults` hold where the app chose nothing.
+ */
+export async function appsWithDueKeys(
+  q: Queryable,
+  defaults: { rotationDays: number | null; algorithm: string },
+  most: number,
+): Promise<{ app_id: string; key_id: string }[]> {
+  return q.query(sql`
+    select a.app_id, k.key_id
+    from apps a cross join lateral (
+      select key_id, algorithm, active_at from signing_keys
+      where app_id = a.app_id and retired_at is null and retires_at is null
+      order by active_at desc limit 1) k
+    where a.deleted_at is null and a.disabled_at is null and k.active_at <= now() and (
+      k.algorithm <> coalesce(a.settings->>'signing_algorithm', ${defaults.algorithm})
+      or k.active_at <= now() - interval '1 day' * case when a.settings ? 'key_rotation_days'
+        then (a.settings->>'key_rotation_days')::float8 else ${defaults.rotationDays}::float8 end)
+    order by k.active_at limit ${most}`);
 }
 
-export async function insertKey(tx: Queryable, appId: string, key: GeneratedKey): Promise<PublishedKeyRow> {
-  const [row] = await tx.query<PublishedKeyRow>(sql`
-    insert into signing_keys (app_id, key_id, algorithm, public_jwk, private_jwk)
-    values (${appId}, ${key.keyId}, ${key.algorithm}, ${key.publicJwk}::jsonb, ${key.sealedPrivateJwk})
-    returning key_id, algorithm, public_jwk, created_at, retired_at`);
-  return row!;
+/** Private halves of keys whose successor has been signing for ten minutes. How many. */
+export async function erasePrivateHalves(q: Queryable, publishedAfterSigning: number): Promise<number> {
+  const rows = await q.query(sql`
+    update signing_keys set private_jwk = null
+    where private_jwk is not null and retires_at - (${publishedAfterSigning}::float8 - 600) * interval '1 second' <= now()
+    returning 1`);
+  return rows.length;
 }
 
-/** Out of the published set: nothing it signed is accepted any more. False when it was not in there. */
-export async function retireKey(tx: Queryable, appId: string, keyId: string): Promise<boolean> {
-  const rows = await tx.query(sql`
-    update signing_keys set retired_at = now() where app_id = ${appId} and key_id = ${keyId} and retired_at is null returning 1`);
-  return rows.length === 1;
+export async function markRetired(q: Queryable): Promise<void> {
+  await q.query(
+    sql`update signing_keys set retired_at = now() where retired_at is null and retires_at <= now()`,
+  );
 }
 
-/** The newest key of the shared issuer, if there is one. */
-export async function hasDeploymentKey(q: Queryable): Promise<boolean> {
-  const rows = await q.query(sql`select 1 from deployment_keys where retired_at is null limit 1`);
-  return rows.length === 1;
-}
-
-/** One process at a time past this point, until the transaction ends. */
-export async function lockDeploymentKeys(tx: Queryable): Promise<void> {
-  await tx.query(sql`select pg_advisory_xact_lock(7355609)`);
-}
-
-export async function insertDeploymentKey(tx: Queryable, key: GeneratedKey): Promise<void> {
-  await tx.query(sql`
-    insert into deployment_keys (key_id, algorithm, public_jwk, private_jwk)
-    values (${key.keyId}, ${key.algorithm}, ${key.publicJwk}::jsonb, ${key.sealedPrivateJwk})`);
+/** Keys that no hint can name any more. */
+export async function forgetOldKeys(q: Queryable, afterDays: number): Promise<void> {
+  await q.query(
+    sql`delete from signing_keys where retired_at < now() - ${afterDays}::float8 * interval '1 day'`,
+  );
 }

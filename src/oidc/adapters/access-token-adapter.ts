@@ -1,10 +1,11 @@
-import { createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import { type JWTPayload, jwtVerify } from 'jose';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { Provider } from 'oidc-provider';
 import { apiOfAudience } from '../../apps/apis/api.ts';
 import { isReservedClaim } from '../../apps/claims/names.ts';
 import { scoped } from '../../storage/database.ts';
 import { accessTokenState, denyToken, isDenied } from '../../users/grants/token-state.ts';
+import { algorithmsOf, keySetOf } from '../signing-key.ts';
 import { unitOfWork } from '../unit-of-work.ts';
 import { type AdapterDeps, epochSeconds } from './adapter-deps.ts';
 import { rememberGrant } from './grant-adapter.ts';
@@ -27,10 +28,10 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
     const jwt = value.startsWith(jwtAlias) ? value.slice(jwtAlias.length) : value;
     if (jwt.split('.').length !== 3) return undefined;
     try {
-      const { payload } = await jwtVerify(jwt, keySetOf(deps), {
+      const { payload } = await jwtVerify(jwt, cachedKeySet(deps), {
         issuer: deps.issuerUrl,
         typ: 'at+jwt',
-        algorithms: [...new Set(deps.keys.map((key) => key.algorithm))],
+        algorithms: algorithmsOf(deps.keys),
         requiredClaims: ['exp', 'iat', 'jti', 'sub', 'aud', 'client_id'],
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
       });
@@ -81,22 +82,11 @@ const isUserinfo = (): boolean => Provider.ctx?.oidc?.route === 'userinfo';
 const isForUs = ({ appId, snapshot }: AdapterDeps, claims: JWTPayload): boolean =>
   claims.aud === appId || (!isUserinfo() && apiOfAudience(snapshot.apis, claims.aud) !== undefined);
 
-const keySets = new WeakMap<readonly object[], ReturnType<typeof createLocalJWKSet>>();
+const keySets = new WeakMap<readonly object[], ReturnType<typeof keySetOf>>();
 
-function keySetOf(deps: AdapterDeps): ReturnType<typeof createLocalJWKSet> {
-  let set = keySets.get(deps.keys);
-  if (!set) {
-    set = createLocalJWKSet({
-      keys: deps.keys.map((key) => ({
-        ...key.publicJwk,
-        kid: key.keyId,
-        alg: key.algorithm,
-        use: 'sig',
-        kty: String(key.publicJwk['kty']),
-      })),
-    });
-    keySets.set(deps.keys, set);
-  }
+function cachedKeySet({ keys }: AdapterDeps): ReturnType<typeof keySetOf> {
+  let set = keySets.get(keys);
+  if (!set) keySets.set(keys, (set = keySetOf(keys)));
   return set;
 }
 

@@ -1,4 +1,5 @@
-import type { AppSnapshot, SigningKey } from '../../apps/app.ts';
+import type { AppSnapshot } from '../../apps/app.ts';
+import type { SigningKey } from '../../apps/keys/signing-key.ts';
 import type { RootKeys } from '../../kernel/secret.ts';
 import type { ArtifactCache } from '../../storage/artifact-cache.ts';
 import type { Database } from '../../storage/database.ts';
@@ -20,7 +21,7 @@ export type AdapterDeps = {
   issuerUrl: string;
   /** What of mutual TLS works in this deployment. */
   mtls: MutualTls;
-  /** Keys that verify tokens of this issuer. */
+  /** Keys that verify tokens of this issuer; the first one signs. */
   keys: readonly SigningKey[];
 };
 

@@ -11,7 +11,7 @@ import { signLogoutToken } from './logout-token.ts';
 
 export type DeliverDeps = {
   db: Database;
-  registry: Pick<AppRegistry, 'snapshot' | 'deploymentKeys'>;
+  registry: Pick<AppRegistry, 'snapshot' | 'deploymentKeys' | 'ringOf'>;
   outgoing: Outgoing;
   metrics: Pick<Metrics, 'logoutTokens'>;
 };
@@ -61,8 +61,11 @@ async function addresseeOf(deps: DeliverDeps, appId: string, notice: LogoutNotic
   const snapshot = await deps.registry.snapshot(appId);
   const client: Client | undefined = snapshot?.clients.get(notice.clientId);
   const uri = client?.settings.backchannel_logout_uri;
-  const keys = notice.issuerKind === 'own' ? snapshot?.keys : await deps.registry.deploymentKeys();
-  const key = keys?.[0];
+  const ring =
+    notice.issuerKind === 'own'
+      ? snapshot && deps.registry.ringOf(snapshot)
+      : await deps.registry.deploymentKeys();
+  const key = ring?.published[0];
   return client && uri && key ? { client, uri, key } : undefined;
 }
 

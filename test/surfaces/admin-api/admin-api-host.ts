@@ -2,6 +2,8 @@ import { createServer, type Server } from 'node:http';
 import Koa from 'koa';
 import supertest from 'supertest';
 import type { AppsDeps } from '../../../src/apps/change-app.ts';
+import { localVault } from '../../../src/apps/keys/local-vault.ts';
+import { publicationLead } from '../../../src/apps/keys/signing-key.ts';
 import { createAppRegistry } from '../../../src/apps/registry.ts';
 import { seedBuiltInApps } from '../../../src/apps/seed.ts';
 import type { Author } from '../../../src/events/author.ts';
@@ -36,6 +38,7 @@ export function appsDeps(database: TestDatabase): AppsDeps & { jobs: object[]; f
     operatorDb: database.operatorDb,
     rootKeys,
     registry: { forget: (appId) => void forgotten.push(appId) },
+    keys: { vault: localVault, leadSeconds: publicationLead(300) },
     enqueueJob: async (_, job) => void jobs.push(job),
     jobs,
     forgotten,

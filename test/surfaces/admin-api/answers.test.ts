@@ -226,20 +226,28 @@ describe('Admin API: what it does', () => {
       expect(host.invitations).to.deep.equal([{ appId: 'shop', email: 'invited@example.com' }]);
     });
 
-    it('rotates keys: the new one signs, the old one stays published, a compromised one does not', async () => {
-      const { body: first } = await host.call('post', '/apps/shop/keys/rotate').send({}).expect(201);
-      const { body: second } = await host
-        .call('post', '/apps/shop/keys/rotate')
-        .send({ compromised: first.kid })
-        .expect(201);
-      const { body } = await host.call('get', '/apps/shop/keys').expect(200);
-      expect(body.items.map((key: { status: string }) => key.status)).to.deep.equal([
-        'signing',
-        'published',
-        'retired',
-      ]);
-      expect([body.items[0].kid, body.items[2].kid]).to.deep.equal([second.kid, first.kid]);
-      expect(JSON.stringify(body)).to.not.match(/"(d|p|q|dp|dq|qi)":/);
+    it('rotates keys: the next one is published before it signs, and a compromised one is out at once', async () => {
+      const statuses = async (path: string) =>
+        (await host.call('get', path).expect(200)).body.items.map((key: { status: string }) => key.status);
+      for (const path of ['/apps/shop/keys', '/keys']) {
+        const { body: next } = await host.call('post', `${path}/rotate`).send({}).expect(201);
+        expect(next.status).to.equal('next');
+        expect(Date.parse(next.active_at) - Date.parse(next.created_at)).to.be.greaterThan(300_000);
+        const { body: again } = await host.call('post', `${path}/rotate`).send({}).expect(201);
+        expect(again.kid, 'asked twice').to.equal(next.kid);
+        expect(await statuses(path)).to.deep.equal(['next', 'signing']);
+        const { body: before } = await host.call('get', path).expect(200);
+        const { body: after } = await host
+          .call('post', `${path}/rotate`)
+          .send({ compromised: before.items[1].kid })
+          .expect(201);
+        expect([after.kid, after.status]).to.deep.equal([next.kid, 'signing']);
+        expect(await statuses(path)).to.deep.equal(['signing', 'compromised']);
+        const unknown = await host.call('post', `${path}/rotate`).send({ compromised: 'key_x' }).expect(404);
+        expect(unknown.body.code).to.equal('keys.not_found');
+        const { body } = await host.call('get', path).expect(200);
+        expect(JSON.stringify(body)).to.not.match(/"(d|p|q|dp|dq|qi|private_jwk)":/);
+      }
     });
 
     it('answers the same again for the same Idempotency-Key, the secret included, and does it once', async () => {
