@@ -79,7 +79,7 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
       if (served === undefined) return undefined;
     }
     const checkedAt = Date.now();
-    const snapshot = await readSnapshot(deps, appId);
+    const snapshot = await readSnapshot(deps, clock, appId);
     if (snapshot) snapshots.set(appId, { snapshot, checkedAt });
     return snapshot;
   };
@@ -152,7 +152,12 @@ async function orElse<T>(asked: Promise<T>, last: () => T | undefined): Promise<
 export const isAppId = (value: string): boolean =>
   value.length >= 3 && value.length <= 48 && /^[a-z][a-z0-9]*([-_][a-z0-9]+)*$/.test(value);
 
-async function readSnapshot(deps: RegistryDeps, appId: string): Promise<AppSnapshot | undefined> {
+async function readSnapshot(
+  deps: RegistryDeps,
+  clock: StoreClock,
+  appId: string,
+): Promise<AppSnapshot | undefined> {
+  const askedAt = Date.now();
   const [app, clients, keys, apis] = await deps.db.transaction(appId, (tx) =>
     Promise.all([
       servedApp(tx, appId),
@@ -161,6 +166,7 @@ async function readSnapshot(deps: RegistryDeps, appId: string): Promise<AppSnaps
       servedApis(tx, appId),
     ]),
   );
+  if (keys[0]) clock.saw(keys[0].store_time, askedAt);
   if (!app) return undefined;
   return {
     app: toApp(app),

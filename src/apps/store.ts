@@ -77,10 +77,12 @@ export function servedClients(q: Queryable, appId: string): Promise<ClientRow[]>
   );
 }
 
-/** Every key but those that were compromised. */
-export function soundKeys(q: Queryable, appId: string): Promise<KeyRow[]> {
-  return q.query<KeyRow>(
-    sql`select key_id, algorithm, public_jwk, private_jwk, active_at, retires_at, retired_at from signing_keys
+/** Every key but those that were compromised, with the store's time in milliseconds. */
+export function soundKeys(q: Queryable, appId: string): Promise<(KeyRow & { store_time: number })[]> {
+  return q.query(
+    sql`select key_id, algorithm, public_jwk, private_jwk, active_at, retires_at, retired_at,
+          extract(epoch from clock_timestamp())::float8 * 1000 as store_time
+        from signing_keys
         where app_id = ${appId} and compromised_at is null`,
   );
 }

@@ -74,7 +74,7 @@ export async function erasePrivateHalves(q: Queryable, publishedAfterSigning: nu
 
 export async function markRetired(q: Queryable): Promise<void> {
   await q.query(
-    sql`update signing_keys set retired_at = now() where retired_at is null and retires_at <= now()`,
+    sql`update signing_keys set retired_at = retires_at where retired_at is null and retires_at <= now()`,
   );
 }
 

@@ -75,7 +75,7 @@ export async function eraseDeploymentPrivateHalves(
 
 export async function markDeploymentKeysRetired(q: Queryable): Promise<void> {
   await q.query(
-    sql`update deployment_keys set retired_at = now() where retired_at is null and retires_at <= now()`,
+    sql`update deployment_keys set retired_at = retires_at where retired_at is null and retires_at <= now()`,
   );
 }
 
