@@ -29,9 +29,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
   return {
     adapter: adapterFactory(deps),
     findAccount: accountFinder(deps.db, snapshot),
-    jwks: {
-      keys: deps.keys.map(keyOfProvider),
-    },
+    ...signing(deps),
     routes: protocolRoutes,
     responseTypes: ['code'],
     ...authentication.checks,
@@ -41,8 +39,6 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       idTokenSigningAlgValues: algorithmsOf(deps.keys),
       clientAuthSigningAlgValues: authentication.signingAlgorithms,
     },
-    // Of the key that signs: ID tokens, and JWT access tokens that name no other.
-    clientDefaults: { id_token_signed_response_alg: deps.keys[0]!.algorithm },
     // RFC 9700 §2.1.1: S256 only (the library knows no other), required unless the client says otherwise.
     pkce: { required: clients.pkceRequired },
     // RFC 9700 §4.14.2: rotated for every client, not only for public ones.
@@ -106,6 +102,14 @@ const interactionConfiguration = ({ snapshot, appId }: ConfigurationDeps): Confi
   policy: interactionRules(snapshot),
   url: (_ctx, interaction) => `/auth/${appId}/interaction/${interaction.uid}`,
 });
+
+function signing({ keys }: ConfigurationDeps) {
+  return {
+    jwks: { keys: keys.map(keyOfProvider) },
+    // Of the key that signs: ID tokens, and JWT access tokens that name no other.
+    clientDefaults: { id_token_signed_response_alg: keys[0]!.algorithm },
+  };
+}
 
 function cookieConfiguration(deps: ConfigurationDeps): NonNullable<Configuration['cookies']> {
   const cookie = { signed: true, httpOnly: true, sameSite: 'lax', overwrite: true } as const;

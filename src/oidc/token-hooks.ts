@@ -19,7 +19,6 @@ export function tokenHooks(snapshot: AppSnapshot) {
       scope: '',
       audience: appId,
       accessTokenFormat: 'jwt',
-      // Signed by the key of the issuer, see clientDefaults.
       jwt: { sign: {} },
     });
     return token.resourceServer.accessTokenTTL ?? settings.access_token_ttl;
