@@ -7,6 +7,8 @@ import { keepKeys } from './apps/keys/chores.ts';
 import { localVault } from './apps/keys/local-vault.ts';
 import { publicationLead } from './apps/keys/signing-key.ts';
 import { type AppRegistry, createAppRegistry } from './apps/registry.ts';
+import { createDomainLookup, type DomainLookup } from './apps/domains/lookup.ts';
+import { resolveTxt, type ResolveTxt } from './apps/domains/name-servers.ts';
 import { seedBuiltInApps } from './apps/seed.ts';
 import type { Config } from './config/config.ts';
 import { createInbox, type Inbox } from './delivery/inbox.ts';
@@ -23,6 +25,7 @@ import { createViews } from './http/views.ts';
 import { deriveKey, macOf } from './kernel/secret.ts';
 import { logoutTokenHandler } from './oidc/backchannel-logout/deliver.ts';
 import { mutualTlsOf } from './oidc/client-authentication.ts';
+import { hosts } from './oidc/hosts.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { pageAppOf } from './oidc/page-app.ts';
 import { protocolPages } from './oidc/pages.ts';
@@ -53,6 +56,8 @@ export type StartOptions = {
   /** The folder that holds views/ and migrations/. */
   root: string;
   observe?: DatabaseOptions['observe'];
+  /** Asks the name servers of this machine, unless a test stands in for them. */
+  resolveTxt?: ResolveTxt | undefined;
 };
 
 export type Latchkey = {
@@ -85,6 +90,7 @@ type Parts = {
   http: HttpDeps;
   assets: Assets;
   registry: AppRegistry;
+  domains: DomainLookup;
   access: Access;
   jobs: EnqueueDeps;
   worker: Worker;
@@ -178,6 +184,7 @@ function makeParts(
     registry,
     access: createAccess({ db, cache: stores.cache, jobs }),
     jobs,
+    domains: createDomainLookup(operatorDb),
     worker,
     courier,
     inbox,
@@ -222,7 +229,7 @@ function doors(
   parts: Parts,
   at: { demoSecret: string | undefined; isDraining: () => boolean },
 ): Middleware[] {
-  const { options, stores, http, assets, registry, access, jobs, hasher, outgoing } = parts;
+  const { options, stores, http, assets, registry, domains, access, jobs, hasher, outgoing } = parts;
   const { config, log, version } = options;
   const { db, ephemeral, cache } = stores;
   const { baseUrl, jwksMaxAge } = config;
@@ -253,6 +260,14 @@ function doors(
     ...state,
     views,
     access,
+    domains: {
+      place: {
+        baseUrl,
+        allowsLocalhost: config.environment === 'development' && config.isLoopback,
+      },
+      lookup: domains,
+      resolveTxt: options.resolveTxt ?? resolveTxt,
+    },
     adminApiKey: config.adminApiKey?.reveal(),
     hashPassword: (plain) => hasher.hash(plain),
     sendInvitation: (tx, invitation) => sendInvitation(tx, signIn, invitation),
@@ -264,6 +279,7 @@ function doors(
     isDraining: at.isDraining,
   };
   return [
+    hosts({ config, registry, domains, log }),
     operationsRoutes({ config, health, metrics }),
     assets.middleware,
     protectedResources({ baseUrl, registry }),

@@ -6,6 +6,7 @@ import type { Apis } from './apis/api.ts';
 import { customClaimsSchema } from './claims/custom-claim.ts';
 import { signingAlgorithms } from './keys/signer.ts';
 import { MAX_TOKEN_TTL, type SigningKey } from './keys/signing-key.ts';
+import type { AppDomain } from './domains/domain.ts';
 
 const lifetime = (fallback: number, max: number) => z.int().min(1).max(max).default(fallback);
 
@@ -123,6 +124,8 @@ export type AppSnapshot = {
   keys: readonly SigningKey[];
   /** What its access tokens may be for beside the app itself. */
   apis: Apis;
+  /** Where the app is served instead of at BASE_URL, if it has a domain of its own. */
+  domain?: AppDomain | undefined;
 };
 
 /** Where a person can start again: the app's own site, as far as we know one. */

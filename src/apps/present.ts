@@ -1,15 +1,16 @@
 import { type App, appSettingsSchema, type Client, clientSettingsSchema, isConfidential } from './app.ts';
 import type { SecretRow } from './clients/secrets/operator-store.ts';
 import type { KeyStateRow } from './keys/shelf.ts';
+import { originOfDomain } from './domains/domain-name.ts';
 
-/** An app with its first client's addresses, as operators see it. */
-export function presentApp(app: App, client: Client, baseUrl: string) {
+/** An app with its first client's addresses, as operators see it. `domain`: where it is served instead of at BASE_URL. */
+export function presentApp(app: App, client: Client, baseUrl: string, domain?: string) {
   return {
     app_id: app.appId,
     name: app.name,
     type: client.type,
     client_id: client.clientId,
-    issuer: `${baseUrl}/auth/${app.appId}`,
+    issuer: domain === undefined ? `${baseUrl}/auth/${app.appId}` : originOfDomain(baseUrl, domain),
     redirect_uris: client.redirectUris,
     post_logout_redirect_uris: client.postLogoutRedirectUris,
     allowed_origins: client.allowedOrigins,

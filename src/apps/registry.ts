@@ -13,6 +13,8 @@ import {
   type ClientType,
 } from './app.ts';
 import { servedApis, toApis } from './apis/store.ts';
+import { toAppDomain } from './domains/domain.ts';
+import { servedDomains } from './domains/store.ts';
 import { localVault } from './keys/local-vault.ts';
 import { openKey } from './keys/open-key.ts';
 import type { KeyVault } from './keys/signer.ts';
@@ -158,12 +160,13 @@ async function readSnapshot(
   appId: string,
 ): Promise<AppSnapshot | undefined> {
   const askedAt = Date.now();
-  const [app, clients, keys, apis] = await deps.db.transaction(appId, (tx) =>
+  const [app, clients, keys, apis, domains] = await deps.db.transaction(appId, (tx) =>
     Promise.all([
       servedApp(tx, appId),
       servedClients(tx, appId),
       soundKeys(tx, appId),
       servedApis(tx, appId),
+      servedDomains(tx, appId),
     ]),
   );
   if (keys[0]) clock.saw(keys[0].store_time, askedAt);
@@ -173,6 +176,7 @@ async function readSnapshot(
     clients: new Map(clients.map((row) => [row.client_id, withHmacSecret(deps.rootKeys, row)])),
     keys: keys.map((row) => openKey(opening(deps), { appId, table: 'signing_keys' }, row)),
     apis: toApis(apis),
+    domain: toAppDomain(domains),
   };
 }
 

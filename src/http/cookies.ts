@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Config } from '../config/config.ts';
+import { isHttpsSite } from './site.ts';
 
 type CookieConfig = Pick<Config, 'isHttps'>;
 
@@ -17,7 +18,7 @@ export function cookieName(config: CookieConfig, name: string, path = '/'): stri
 }
 
 export function getCookie(ctx: Context, config: CookieConfig, name: string, path = '/'): string | undefined {
-  const wanted = cookieName(config, name, path);
+  const wanted = cookieName({ isHttps: isHttpsSite(ctx, config) }, name, path);
   for (const pair of ctx.get('cookie').split(';')) {
     const equals = pair.indexOf('=');
     if (equals > 0 && pair.slice(0, equals).trim() === wanted)
@@ -26,7 +27,7 @@ export function getCookie(ctx: Context, config: CookieConfig, name: string, path
   return undefined;
 }
 
-/** Host-only, HttpOnly, and Secure wherever BASE_URL is https, also behind a proxy that ends TLS. */
+/** Host-only, HttpOnly, and Secure wherever the site is https, also behind a proxy that ends TLS. */
 export function setCookie(
   ctx: Context,
   config: CookieConfig,
@@ -34,9 +35,10 @@ export function setCookie(
 ): void {
   const { name, value, path = '/', sameSite = 'Lax', maxAgeSeconds } = cookie;
   if (!/^[A-Za-z0-9_.~%-]*$/.test(value)) throw new Error(`the value of cookie ${name} needs encoding`);
-  const full = cookieName(config, name, path);
+  const isHttps = isHttpsSite(ctx, config);
+  const full = cookieName({ isHttps }, name, path);
   const attributes = [`${full}=${value}`, `Path=${path}`, 'HttpOnly', `SameSite=${sameSite}`];
-  if (config.isHttps) attributes.push('Secure');
+  if (isHttps) attributes.push('Secure');
   if (maxAgeSeconds !== undefined) attributes.push(`Max-Age=${Math.floor(maxAgeSeconds)}`);
   // Two Set-Cookie lines of one name in one answer are forbidden (RFC 6265 §4.1.1): the later one replaces the earlier.
   const others = [ctx.response.get('set-cookie')]

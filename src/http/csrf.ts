@@ -4,6 +4,7 @@ import { macOf, newSecret, sameSecret } from '../kernel/secret.ts';
 import { getCookie, setCookie } from './cookies.ts';
 import { crossSite, formExpired } from './refusals.ts';
 import { type Csrf, stateOf } from './request-state.ts';
+import { originOf } from './site.ts';
 
 const COOKIE = 'lk_csrf';
 
@@ -32,7 +33,7 @@ export function csrf({
       return tokenOf(browser, scope);
     },
     require(ctx, scope, submitted) {
-      refuseForeign(ctx, config.baseUrl);
+      refuseForeign(ctx, originOf(ctx, config));
       const browser = browserOf(ctx);
       if (!browser || !submitted || !sameSecret(submitted, tokenOf(browser, scope))) throw formExpired();
     },

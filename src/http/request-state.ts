@@ -16,6 +16,14 @@ export type ClientCertificate = {
   verified: boolean;
 };
 
+/** Where a request arrived, in the words of the configuration, never of its headers. */
+export type Site = {
+  /** Of the pages there, without a closing slash. */
+  origin: string;
+  /** The one app that is served there. undefined: the deployment's own address. */
+  appId: string | undefined;
+};
+
 /** What the middleware of this folder knows of a request; the same object as `ctx.state` of the outer Koa. */
 export type RequestState = {
   requestId: string;
@@ -38,6 +46,8 @@ export type RequestState = {
   route?: string | undefined;
   /** Set when the answer brings a Content-Security-Policy of its own. */
   ownPolicy?: boolean | undefined;
+  /** Where the request arrived; set for everything but health checks. */
+  site?: Site | undefined;
   /** Where "start again" leads on error pages. */
   startUrl?: string | undefined;
 };

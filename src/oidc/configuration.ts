@@ -114,7 +114,7 @@ function signing({ keys }: ConfigurationDeps) {
 function cookieConfiguration(deps: ConfigurationDeps): NonNullable<Configuration['cookies']> {
   const cookie = { signed: true, httpOnly: true, sameSite: 'lax', overwrite: true } as const;
   return {
-    names: { session: sessionCookieName(deps.baseUrl, deps.appId), ...shortCookies },
+    names: { session: sessionCookieName(deps.issuerUrl, deps.appId), ...shortCookies },
     long: { ...cookie, path: '/' },
     short: cookie,
     keys: cookieSigner(deps.rootKeys, deps.appId) as unknown as NonNullable<

@@ -1,6 +1,6 @@
-/** `__Host-` needs https; plain http is allowed on loopback only. */
-export function sessionCookieName(baseUrl: string, appId: string): string {
-  return `${baseUrl.startsWith('https:') ? '__Host-' : ''}lk_ses.${appId}`;
+/** `__Host-` needs https; plain http is allowed on loopback only. `url`: of the issuer, or its origin. */
+export function sessionCookieName(url: string, appId: string): string {
+  return `${url.startsWith('https:') ? '__Host-' : ''}lk_ses.${appId}`;
 }
 
 /** What the library calls its two short cookies; outside they carry app and uid: `lk_int.{app_id}.{uid}`. */

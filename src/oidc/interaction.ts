@@ -1,13 +1,14 @@
 import type { Context } from 'koa';
 import type { AppSnapshot, Client } from '../apps/app.ts';
 import type { AskedResource } from './resources.ts';
+import type { IssuerKind } from './issuers.ts';
 
 /** A sign-in (or consent) in progress: an authorization request waiting for its person. */
 export type Interaction = {
   appId: string;
   uid: string;
   /** At which issuer it began, and where it goes on. */
-  issuer: 'own' | 'shared';
+  issuer: IssuerKind;
   snapshot: AppSnapshot;
   client: Client;
   prompt: { name: string; reasons: string[]; details: Record<string, unknown> };

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
 import type { AppRegistry } from '../apps/registry.ts';
+import { originOf } from '../http/site.ts';
 import { Problem } from '../kernel/problem.ts';
 import type { Database } from '../storage/database.ts';
 import type { EphemeralStore } from '../storage/ephemeral.ts';
@@ -9,8 +10,8 @@ import { cookieSigner } from './cookie-signer.ts';
 import { narrowCookies, sessionCookieName, shortCookies } from './cookies.ts';
 import type { Interaction, Interactions } from './interaction.ts';
 import { addResources } from './grant-hooks.ts';
-import { issuerUrl } from './issuers.ts';
 import { askedResources } from './resources.ts';
+import { issuerUrl, pagesOrigin } from './issuers.ts';
 import { narrowedRequest } from './narrowed-request.ts';
 import type { ProviderSource } from './provider-cache.ts';
 import type { RootKeys } from '../kernel/secret.ts';
@@ -39,7 +40,8 @@ export function createInteractions(deps: InteractionsDeps): Interactions {
     isHere: (ctx, appId, uid) => isHere(deps, ctx, { appId, uid }),
     async load(ctx, appId, uid) {
       const interaction = isHere(deps, ctx, { appId, uid }) ? await peek(deps, appId, uid) : undefined;
-      if (!interaction) throw interactionExpired();
+      if (!interaction || pagesOrigin(deps.baseUrl, interaction.issuer) !== originOf(ctx, deps))
+        throw interactionExpired();
       return interaction;
     },
     finishLogin: (ctx, interaction, { userId, amr, acr, authTimeSeconds }) =>
@@ -100,7 +102,7 @@ type At = { appId: string; uid: string };
 
 function cookiesAt(deps: InteractionsDeps, ctx: Context, { appId, uid }: At): string | undefined {
   return narrowCookies(ctx.get('cookie') || undefined, {
-    session: sessionCookieName(deps.baseUrl, appId),
+    session: sessionCookieName(originOf(ctx, deps), appId),
     appId,
     uid,
   });

@@ -6,7 +6,7 @@ import { rawBody } from '../http/bodies.ts';
 import { answerWith } from '../http/errors.ts';
 import type { HttpDeps } from '../http/http-deps.ts';
 import { rememberState, stateOf } from '../http/request-state.ts';
-import { answering, type Route } from '../http/route-table.ts';
+import { answering } from '../http/route-table.ts';
 import { unsupportedMediaType } from '../http/refusals.ts';
 import { Problem } from '../kernel/problem.ts';
 import { jwtAlias } from './adapters/access-token-adapter.ts';
@@ -15,6 +15,8 @@ import { appsOfSessionCookies, narrowCookies, sessionCookieName } from './cookie
 import { sharedDiscovery, sharedKeys } from './discovery.ts';
 import { findApp, type FoundApp } from './find-app.ts';
 import { type IssuerKind, issuerUrl, protocolRoutes } from './issuers.ts';
+import { DISCOVERY, doorTable, isProtocolPath } from './protocol-paths.ts';
+import { keepsAlive, serviceAt } from './served.ts';
 import { narrowedRequest } from './narrowed-request.ts';
 import type { ProtocolPages } from './pages.ts';
 import { withResourceMetadata } from './protected-resources.ts';
@@ -30,33 +32,6 @@ export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
 };
 
 const FRONT_CHANNEL = /^\/(authorize|logout)(\/|$)/;
-const DISCOVERY = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'];
-/** Below either issuer. A door is opened by its line here, and with it is in the route table. */
-const DOORS: readonly string[] = [
-  ...Object.values(protocolRoutes),
-  ...DISCOVERY,
-  '/authorize/:uid',
-  '/logout/confirm',
-  '/logout/success',
-];
-const PLAIN = new Set(DOORS.filter((path) => !path.includes(':')));
-const PATTERNS = DOORS.filter((path) => path.includes(':')).map(
-  (path) => new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[A-Za-z0-9_-]+')}$`),
-);
-const isProtocolPath = (path: string): boolean =>
-  PLAIN.has(path) || PATTERNS.some((pattern) => pattern.test(path));
-
-/** Only read. Every other door is tried with both methods, whichever of them the library takes. */
-const READ_ONLY = new Set<string>([...DISCOVERY, protocolRoutes.jwks]);
-
-const doorTable = (): Route[] => {
-  const methodsOf = (path: string) => (READ_ONLY.has(path) ? ['GET'] : ['GET', 'POST']);
-  const below = (prefix: string) =>
-    DOORS.flatMap((path) => methodsOf(path).map((method) => ({ method, path: prefix + path })));
-  const inserted = DISCOVERY.map((path) => ({ method: 'GET', path: `${path}/auth/:app_id` }));
-  return [...below(''), ...below('/auth/:app_id'), ...inserted];
-};
-
 /** All endpoints of the standards, at both issuers: finds the app, then hands its provider a request of its own. */
 export function protocolDoors(deps: DoorsDeps): Middleware {
   return answering(async (ctx, next) => {
@@ -68,7 +43,9 @@ export function protocolDoors(deps: DoorsDeps): Middleware {
         : `/auth/:app_id${door.path.replace(/^\/authorize\/.+/, '/authorize/:uid')}`;
     if (ctx.method === 'OPTIONS') return preflight(ctx);
     try {
-      if (door.appId !== undefined)
+      const site = stateOf(ctx).site;
+      if (site?.appId !== undefined) await serveAtDomain(ctx, deps, door.path);
+      else if (door.appId !== undefined)
         await serve(ctx, deps, { ...door, issuer: 'own', found: { appId: door.appId } });
       else if (DISCOVERY.includes(door.path)) await sharedDiscovery(ctx, deps);
       else if (door.path === protocolRoutes.jwks) await sharedKeys(ctx, deps);
@@ -87,6 +64,12 @@ function doorOf(path: string): { appId: string | undefined; path: string } | und
   if (inserted) return { path: inserted[1]!, appId: inserted[2]! };
   const own = /^\/auth\/([^/]+)(\/.*)$/.exec(path);
   return own && isProtocolPath(own[2]!) ? { appId: own[1]!, path: own[2]! } : undefined;
+}
+
+/** At the domain of an app there is one issuer and one app, whatever else the request names. */
+async function serveAtDomain(ctx: Context, deps: DoorsDeps, path: string): Promise<void> {
+  const { origin, appId } = stateOf(ctx).site!;
+  await serve(ctx, deps, { path, issuer: origin as IssuerKind, found: { appId: appId! } });
 }
 
 async function serveShared(ctx: Context, deps: DoorsDeps, path: string): Promise<void> {
@@ -121,14 +104,16 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
         )
       : undefined;
   if (!source || !visit.found) return refuseUnfound(ctx, deps, visit);
+  if (source.service === 'what_began' && !keepsAlive(visit.path)) return refuseUnfound(ctx, deps, visit);
   const { appId } = visit.found;
   stateOf(ctx).startUrl = siteOf(source.snapshot);
+  const issuer = issuerUrl(deps.baseUrl, appId, visit.issuer);
   const request = narrowedRequest({
     original: ctx.req,
-    issuerUrl: issuerUrl(deps.baseUrl, appId, visit.issuer),
+    issuerUrl: issuer,
     path: ctx.querystring ? `${visit.path}?${ctx.querystring}` : visit.path,
     cookies: narrowCookies(ctx.get('cookie') || undefined, {
-      session: sessionCookieName(deps.baseUrl, appId),
+      session: sessionCookieName(issuer, appId),
       appId,
       uid: /^\/authorize\/(.+)$/.exec(visit.path)?.[1],
     }),
@@ -169,9 +154,9 @@ function refuseUnfound(
 ): void {
   if (
     FRONT_CHANNEL.test(path) ||
-    (issuer === 'own' && ctx.method === 'GET' && path !== protocolRoutes.userinfo)
+    (issuer !== 'shared' && ctx.method === 'GET' && path !== protocolRoutes.userinfo)
   ) {
-    const status = issuer === 'own' ? 404 : 400;
+    const status = issuer !== 'shared' ? 404 : 400;
     if (status === 404)
       return answerWith(
         ctx,
@@ -229,7 +214,7 @@ async function listSignedIn(ctx: Context, deps: DoorsDeps): Promise<void> {
   const apps = [];
   for (const appId of appsOfSessionCookies(ctx.get('cookie'), deps.baseUrl).filter(isAppId).slice(0, 50)) {
     const snapshot = await deps.registry.snapshot(appId);
-    if (snapshot)
+    if (snapshot && serviceAt(deps.baseUrl, snapshot, 'own') !== 'nothing')
       apps.push({
         app_id: appId,
         name: snapshot.app.name,

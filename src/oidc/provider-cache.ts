@@ -4,10 +4,11 @@ import { type KeyRing, nameOfRing } from '../apps/keys/signing-key.ts';
 import type { AppRegistry } from '../apps/registry.ts';
 import { FrequencyCache } from '../kernel/frequency-cache.ts';
 import { type IssuerKind, issuerUrl } from './issuers.ts';
+import { type Service, serviceAt } from './served.ts';
 import { createProvider, type ProviderDeps } from './provider.ts';
 import { createRemoteKeys } from './remote-keys.ts';
 
-type Found = { provider: Provider; snapshot: AppSnapshot };
+type Found = { provider: Provider; snapshot: AppSnapshot; service: Service };
 
 export type ProviderSource = {
   /** The provider of an app at an issuer, as of the app's present revision. undefined: no such app there. */
@@ -35,7 +36,7 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
     name: string,
     at: Pick<ProviderDeps, 'snapshot' | 'appId' | 'issuer'>,
     ring: KeyRing,
-  ): Found => {
+  ): Omit<Found, 'service'> => {
     const { snapshot, appId, issuer } = at;
     const { revision } = snapshot.app;
     const keys = nameOfRing(ring);
@@ -62,9 +63,10 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
     ): ProviderSource['find'] =>
     async (appId, issuer) => {
       const snapshot = await snapshotOf(appId);
-      if (!snapshot || (issuer === 'shared' && !snapshot.app.settings.shared_issuer)) return undefined;
-      const ring = issuer === 'own' ? registry.ringOf(snapshot) : await sharedKeys();
-      return build(`${issuer}:${appId}`, { snapshot, appId, issuer }, ring);
+      const service = snapshot ? serviceAt(deps.baseUrl, snapshot, issuer) : 'nothing';
+      if (!snapshot || service === 'nothing') return undefined;
+      const ring = issuer === 'shared' ? await sharedKeys() : registry.ringOf(snapshot);
+      return { ...build(`${issuer}:${appId}`, { snapshot, appId, issuer }, ring), service };
     };
   return {
     find: finder(registry.snapshot, registry.deploymentKeys),

@@ -2,7 +2,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { sessionCookieName } from './cookies.ts';
 import { protocolRoutes } from './issuers.ts';
 
-export type SignOutDeps = { appId: string; baseUrl: string; issuerUrl: string };
+export type SignOutDeps = { appId: string; issuerUrl: string };
 
 /** What the library's sign-out leaves to be done, on the answer it has ready. */
 export function completeSignOut(ctx: KoaContextWithOIDC, deps: SignOutDeps): void {
@@ -15,7 +15,7 @@ export function completeSignOut(ctx: KoaContextWithOIDC, deps: SignOutDeps): voi
  * Nobody is signed in: nothing is asked and nothing has to end, so the browser goes on at once. The library would
  * send a form by script, on a page of its own, and keep a session for it.
  */
-function goOn(ctx: KoaContextWithOIDC, { appId, baseUrl, issuerUrl }: SignOutDeps): void {
+function goOn(ctx: KoaContextWithOIDC, { appId, issuerUrl }: SignOutDeps): void {
   const { post_logout_redirect_uri: returnTo, state } = ctx.oidc.params ?? {};
   const target = new URL(
     typeof returnTo === 'string'
@@ -26,7 +26,7 @@ function goOn(ctx: KoaContextWithOIDC, { appId, baseUrl, issuerUrl }: SignOutDep
   if (typeof returnTo === 'string' && typeof state === 'string') target.searchParams.set('state', state);
   // A cookie of a session that has ended would still list the app as one to sign out of.
   const cookie = { path: '/', httpOnly: true, sameSite: 'lax', signed: true, overwrite: true } as const;
-  ctx.cookies.set(sessionCookieName(baseUrl, appId), null, cookie);
+  ctx.cookies.set(sessionCookieName(issuerUrl, appId), null, cookie);
   ctx.body = null;
   ctx.status = 303;
   ctx.set('location', target.href);

@@ -463,7 +463,6 @@ describe('bad input', function () {
 
   describe('#32 a forged Host, X-Forwarded-Host or Forwarded', () => {
     const forged = {
-      host: 'evil.test',
       'x-forwarded-host': 'evil.test',
       'x-forwarded-proto': 'https',
       forwarded: 'host=evil.test;proto=https',
@@ -481,7 +480,7 @@ describe('bad input', function () {
             port: target.port,
             path,
             method: options.method ?? 'GET',
-            headers: { ...options.headers, ...forged },
+            headers: { host: target.host, ...options.headers, ...forged },
           },
           (response) => {
             const chunks: Buffer[] = [];
@@ -496,6 +495,26 @@ describe('bad input', function () {
         );
         sent.once('error', reject).end(options.body);
       });
+
+    it('as Host is answered with a plain 404 that names nothing, whatever is asked for', async () => {
+      const { url } = await authorizationRequest(configurations.shared);
+      for (const path of [
+        '/.well-known/openid-configuration',
+        '/auth/shop/.well-known/openid-configuration',
+        url.pathname + url.search,
+        '/',
+        '/nothing',
+        '/api/v1/openapi.json',
+        '/dev/inbox',
+      ]) {
+        const { status, text } = await raw(path, { headers: { host: 'evil.test' } });
+        expect(status, path).to.equal(404);
+        expect(text, path)
+          .to.match(/}Not found\n$/)
+          .and.not.match(/evil|shop|latchkey|localhost/i);
+      }
+      expect((await raw('/healthz', { headers: { host: 'evil.test' } })).status).to.equal(200);
+    });
 
     it('appears in no document, redirect or page', async () => {
       for (const kind of ['own', 'shared'] as const) {

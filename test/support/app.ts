@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { type Latchkey, startLatchkey } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import type { ResolveTxt } from '../../src/apps/domains/name-servers.ts';
 import type { DatabaseOptions } from '../../src/storage/database.ts';
 import { createLogger, type Logger, silentLogger } from '../../src/telemetry/log.ts';
 import { Agent } from './agent.ts';
@@ -51,6 +52,8 @@ export type TestOptions = {
   /** The host in URLs; the server listens on loopback. */
   database?: { host: string; database: string };
   redisUrl?: string;
+  /** Stands in for the name servers. */
+  resolveTxt?: ResolveTxt;
   /** Where log lines go; silent without it, unless TEST_LOG is set. */
   log?: Logger;
 };
@@ -91,6 +94,7 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
     version: 'test',
     root,
     ...(options.observe ? { observe: options.observe } : {}),
+    resolveTxt: options.resolveTxt,
   });
   return {
     baseUrl,

@@ -2,13 +2,13 @@ import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { digestOf } from '../../kernel/secret.ts';
 import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
 import { pushedRequestAlias } from './pushed-request-adapter.ts';
-import { protocolRoutes } from '../issuers.ts';
+import { type IssuerKind, protocolRoutes } from '../issuers.ts';
 
 /** The uid is also the value of the browser's cookie, so the store only gets its digest. */
 export const interactionKey = (uid: string): string => `interaction:${digestOf(uid)}`;
 
 export type StoredInteraction = {
-  issuer: 'own' | 'shared';
+  issuer: IssuerKind;
   payload: {
     prompt?: { name: string; reasons?: string[]; details?: Record<string, unknown> };
     params?: Record<string, unknown>;

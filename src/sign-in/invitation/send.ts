@@ -1,6 +1,7 @@
 import type { AppRegistry } from '../../apps/registry.ts';
 import { enqueueMail, type MailDeps } from '../../delivery/mail.ts';
 import { seconds } from '../../kernel/duration.ts';
+import { homeOrigin } from '../../oidc/served.ts';
 import type { RootKeys } from '../../kernel/secret.ts';
 import type { Transaction } from '../../storage/database.ts';
 import type { User } from '../../users/user.ts';
@@ -21,8 +22,9 @@ export async function sendInvitation(
   deps: InvitationDeps,
   { appId, user }: { appId: string; user: Pick<User, 'userId' | 'email' | 'locale'> },
 ): Promise<void> {
-  const app = (await deps.registry.snapshot(appId))?.app;
-  if (!app) throw nothingHere();
+  const snapshot = await deps.registry.snapshot(appId);
+  if (!snapshot) throw nothingHere();
+  const { app } = snapshot;
   const ttlSeconds = app.settings.invitation_ttl;
   const expiresAt = Math.floor((await storeClock(tx)) + ttlSeconds);
   const token = writeInvitation(deps.rootKeys, appId, { userId: user.userId, email: user.email, expiresAt });
@@ -32,7 +34,7 @@ export async function sendInvitation(
     template: 'invitation',
     model: {
       app_name: app.name,
-      url: `${deps.config.baseUrl}/auth/${appId}/invitation/${token}`,
+      url: `${homeOrigin(deps.config.baseUrl, snapshot)}/auth/${appId}/invitation/${token}`,
       expires_hours: Math.max(1, Math.round(ttlSeconds / seconds.hour)),
     },
     locale: user.locale ?? 'en',

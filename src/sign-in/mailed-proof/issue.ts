@@ -3,6 +3,7 @@ import { enqueueMail } from '../../delivery/mail.ts';
 import { localeOf } from '../../http/page.ts';
 import { seconds } from '../../kernel/duration.ts';
 import { digestOf, newSecret } from '../../kernel/secret.ts';
+import { pagesOrigin } from '../../oidc/issuers.ts';
 import { scoped } from '../../storage/database.ts';
 import { userByEmail } from '../../users/store.ts';
 import type { User } from '../../users/user.ts';
@@ -54,7 +55,8 @@ export async function issueProof(step: Step, ask: Ask): Promise<void> {
   };
   // Kept before it is mailed. For addresses without an account too: typing codes must look the same there.
   await keepProof(deps.ephemeral, appId, proof, { ttlSeconds, isKept: isWithinLimit });
-  const link = `${deps.config.baseUrl}${interactionPath(step)}/${ask.path}/${secret}`;
+  const origin = pagesOrigin(deps.config.baseUrl, step.interaction.issuer);
+  const link = `${origin}${interactionPath(step)}/${ask.path}/${secret}`;
   const mail = user?.disabledAt ? undefined : ask.mailFor(user, link);
   await deps.db.transaction(appId, async (tx) => {
     await enqueueMail(tx, deps.mail, {

@@ -1,4 +1,4 @@
-import type { AppsDeps } from '../../apps/change-app.ts';
+import type { DomainDeps } from '../../apps/domains/claim.ts';
 import type { HttpDeps } from '../../http/http-deps.ts';
 import type { Database } from '../../storage/database.ts';
 import type { EphemeralStore } from '../../storage/ephemeral.ts';
@@ -6,7 +6,7 @@ import type { Access } from '../../users/access.ts';
 import type { CreateUserDeps } from '../../users/create-user.ts';
 
 /** What the Admin API stands on; given by the composition root. */
-export type AdminApiDeps = AppsDeps &
+export type AdminApiDeps = DomainDeps &
   Pick<HttpDeps, 'views'> &
   Pick<CreateUserDeps, 'hashPassword' | 'sendInvitation'> & {
     db: Database;

@@ -16,7 +16,7 @@ type Schema<T> = z.ZodType<T>;
 
 /** One route, declared once: what is accepted, what is answered, and what happens. OpenAPI and validation both follow from it. */
 export type OperationSpec<Params, Query, Body> = {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Below /api/v1, as OpenAPI writes it: `/apps/{app_id}`. */
   path: string;
   /** `listUsers`: the name in generated clients. */

@@ -4,6 +4,7 @@ import { auditEventOperations } from './audit-events/routes.ts';
 import { clientOperations } from './clients/routes.ts';
 import { secretOperations } from './clients/secret-routes.ts';
 import type { AdminApiDeps } from './deps.ts';
+import { domainOperations } from './domains/routes.ts';
 import { keyOperations } from './keys/routes.ts';
 import type { Operation } from './operation.ts';
 import { accessOperations } from './users/access-routes.ts';
@@ -13,6 +14,7 @@ import { userOperations } from './users/routes.ts';
 export function adminOperations(deps: AdminApiDeps): readonly Operation[] {
   return [
     ...appOperations(deps),
+    ...domainOperations(deps),
     ...clientOperations(deps),
     ...secretOperations(deps),
     ...apiOperations(deps),

@@ -73,6 +73,11 @@ export async function startAdminHost(change: Partial<AdminApiDeps> = {}): Promis
     hashPassword: async (plain) => `$test$${plain.length}`,
     sendInvitation: async (_, { appId, user }) => void invitations.push({ appId, email: user.email }),
     baseUrl: 'http://localhost:3000',
+    domains: {
+      place: { baseUrl: 'http://localhost:3000', allowsLocalhost: true },
+      lookup: { forget: () => {} },
+      resolveTxt: () => Promise.resolve([]),
+    },
     adminApiKey: ADMIN_KEY,
     ...change,
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { appChangeSchema, newAppSchema } from '../../../apps/app-input.ts';
 import { firstClients } from '../../../apps/clients/operator-store.ts';
+import { activeDomains } from '../../../apps/domains/operator-store.ts';
 import { createApp } from '../../../apps/create-app.ts';
 import { deleteApp } from '../../../apps/delete-app.ts';
 import { appNotFound } from '../../../apps/errors.ts';
@@ -41,9 +42,14 @@ const listing = (deps: AdminApiDeps) =>
           )
         ).map((row) => [row.app_id, toClient(row)]),
       );
+      const domains = await activeDomains(
+        q,
+        rows.map((row) => row.app_id),
+      );
       return pageOf(rows, query, {
         cursor: (row) => row.app_id,
-        present: (row) => presentApp(toApp(row), clients.get(row.app_id)!, deps.baseUrl),
+        present: (row) =>
+          presentApp(toApp(row), clients.get(row.app_id)!, deps.baseUrl, domains.get(row.app_id)),
       });
     },
   });
@@ -89,7 +95,8 @@ const reading = (deps: AdminApiDeps) =>
       const row = await appById(q, params.app_id);
       const [client] = row ? await firstClients(q, [row.app_id]) : [];
       if (!row || !client) throw appNotFound();
-      return presentApp(toApp(row), toClient(client), deps.baseUrl);
+      const domain = (await activeDomains(q, [row.app_id])).get(row.app_id);
+      return presentApp(toApp(row), toClient(client), deps.baseUrl, domain);
     },
   });
 
@@ -108,7 +115,8 @@ const change = (deps: AdminApiDeps) =>
     example: { settings: { sign_up: 'invite_only', access_token_ttl: 300 } },
     async handle({ params, body, by }) {
       const { app, client } = await updateApp(deps, { appId: params.app_id, by, input: body });
-      return presentApp(app, client, deps.baseUrl);
+      const domain = (await activeDomains(everyApp(deps.operatorDb), [app.appId])).get(app.appId);
+      return presentApp(app, client, deps.baseUrl, domain);
     },
   });
 

@@ -8,7 +8,7 @@ export const appWire = z.object({
   name: z.string(),
   type: z.enum(['web', 'spa', 'native']),
   client_id: z.string().meta({ description: 'The first client is the app: the same as `app_id`.' }),
-  issuer: z.url().meta({ description: "The app's own issuer." }),
+  issuer: z.url().meta({ description: "The app's own issuer: at its domain, if it has one." }),
   redirect_uris: z.array(z.string()),
   post_logout_redirect_uris: z.array(z.string()),
   allowed_origins: z.array(z.string()),
