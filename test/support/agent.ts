@@ -8,10 +8,12 @@ export class Agent {
   readonly origin: string;
   readonly #jar = new Map<string, Cookie>();
   readonly #headers: Record<string, string>;
+  readonly #fetch: typeof fetch;
 
-  constructor(origin: string, headers: Record<string, string> = {}) {
+  constructor(origin: string, headers: Record<string, string> = {}, fetcher = fetch) {
     this.origin = origin;
     this.#headers = headers;
+    this.#fetch = fetcher;
   }
 
   cookieNames(): string[] {
@@ -37,7 +39,7 @@ export class Agent {
           target.pathname.startsWith(`${cookie.path}/`),
       )
       .map(([key, cookie]) => `${key.split(' ')[0]}=${cookie.value}`);
-    const response = await fetch(target, {
+    const response = await this.#fetch(target, {
       redirect: 'manual',
       ...init,
       headers: {

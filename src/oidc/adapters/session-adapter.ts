@@ -180,7 +180,9 @@ function newUse(deps: AdapterDeps, payload: SessionPayload): ClientUse | undefin
   const issuers = (authorization['issuers'] as string[] | undefined) ?? [];
   if (issuers.includes(deps.issuerUrl)) return undefined;
   authorization['issuers'] = [...issuers, deps.issuerUrl];
-  return { clientId, sid: authorization['sid'], issuer: deps.issuerUrl, issuerKind: deps.issuer };
+  // The keys that sign there: an app's domain has those of the app.
+  const issuerKind = deps.issuer === 'shared' ? 'shared' : 'own';
+  return { clientId, sid: authorization['sid'], issuer: deps.issuerUrl, issuerKind };
 }
 
 function begin(deps: AdapterDeps, next: Next): void {
