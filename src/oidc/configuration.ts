@@ -24,7 +24,7 @@ export type ConfigurationDeps = AdapterDeps & { baseUrl: string; pages: Protocol
 
 /** The library's configuration for one app at one issuer. What is not named here is off. */
 export function providerConfiguration(deps: ConfigurationDeps): Configuration {
-  const { snapshot, pages } = deps;
+  const { snapshot } = deps;
   const { tokens, grants, clients, resources, authentication } = hooksOf(deps);
   return {
     adapter: adapterFactory(deps),
@@ -61,12 +61,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       clientCredentials: { enabled: true },
       introspection: { enabled: true, allowedPolicy: clients.mayIntrospect },
       revocation: { enabled: true, allowedPolicy: clients.mayRevoke },
-      rpInitiatedLogout: {
-        enabled: true,
-        logoutSource: (ctx, form) => showSignOut(ctx, form, deps),
-        postLogoutSuccessSource: (ctx) =>
-          pages.signedOut(ctx, { app: snapshot.app, hasStayed: ctx.query['stayed'] === 'yes' }),
-      },
+      rpInitiatedLogout: signOutPages(deps),
       // For metadata alone: what is sent goes through the outbox (session-ids.ts, backchannel-logout/).
       backchannelLogout: { enabled: true },
       mTLS: authentication.mTLS,
@@ -74,11 +69,26 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       ...pushedRequests(snapshot),
       resourceIndicators: { enabled: true, ...resources },
     },
-    // RFC 9728 §4. Only at the app's own issuer: the shared one names nothing of any app.
-    ...(deps.issuer === 'own' ? { discovery: { protected_resources: identifiersOf(snapshot.apis) } } : {}),
+    discovery: ownMetadata(deps),
     renderError: (ctx, out, error) => showError(ctx, { error, code: out.error }, deps),
     // Its own guard comes with a dispatcher, which is left unused, as is `redirect`: ours follows none.
     fetch: (url, init) => deps.outgoing(url as string | URL, init as OutgoingRequest | undefined),
+  };
+}
+
+/** RFC 9728 §4. Only at issuers of the app alone: the shared one names nothing of any app. */
+function ownMetadata({ issuer, snapshot }: ConfigurationDeps): NonNullable<Configuration['discovery']> {
+  return issuer === 'shared' ? {} : { protected_resources: identifiersOf(snapshot.apis) };
+}
+
+function signOutPages(
+  deps: ConfigurationDeps,
+): NonNullable<NonNullable<Configuration['features']>['rpInitiatedLogout']> {
+  return {
+    enabled: true,
+    logoutSource: (ctx, form) => showSignOut(ctx, form, deps),
+    postLogoutSuccessSource: (ctx) =>
+      deps.pages.signedOut(ctx, { app: deps.snapshot.app, hasStayed: ctx.query['stayed'] === 'yes' }),
   };
 }
 
