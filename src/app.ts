@@ -39,6 +39,7 @@ import { signInRoutes } from './sign-in/routes.ts';
 import type { DatabaseOptions } from './storage/database.ts';
 import { sweepExpired } from './storage/operator-sweep.ts';
 import { createAdminApi } from './surfaces/admin-api/admin-api.ts';
+import type { AdminApiDeps } from './surfaces/admin-api/deps.ts';
 import { createPlayground } from './surfaces/dev/playground/create.ts';
 import { devRoutes } from './surfaces/dev/routes.ts';
 import { landingRoutes } from './surfaces/landing/routes.ts';
@@ -224,6 +225,15 @@ const appsDeps = ({ stores, jobs, registry, options }: Parts) => ({
   },
 });
 
+const domainParts = ({ options, domains }: Parts): AdminApiDeps['domains'] => ({
+  place: {
+    baseUrl: options.config.baseUrl,
+    allowsLocalhost: options.config.environment === 'development' && options.config.isLoopback,
+  },
+  lookup: domains,
+  resolveTxt: options.resolveTxt ?? resolveTxt,
+});
+
 /** Everything that answers, in the order it is asked. */
 function doors(
   parts: Parts,
@@ -260,14 +270,7 @@ function doors(
     ...state,
     views,
     access,
-    domains: {
-      place: {
-        baseUrl,
-        allowsLocalhost: config.environment === 'development' && config.isLoopback,
-      },
-      lookup: domains,
-      resolveTxt: options.resolveTxt ?? resolveTxt,
-    },
+    domains: domainParts(parts),
     adminApiKey: config.adminApiKey?.reveal(),
     hashPassword: (plain) => hasher.hash(plain),
     sendInvitation: (tx, invitation) => sendInvitation(tx, signIn, invitation),
