@@ -37,7 +37,8 @@ function goOn(ctx: KoaContextWithOIDC, { appId, issuerUrl }: SignOutDeps): void 
  * that they are signed out: the library sends both there, and names the client for neither.
  */
 function addressLastPage(ctx: KoaContextWithOIDC, { appId }: SignOutDeps): void {
-  const location = ctx.response.get('location');
+  // A refused confirmation leads nowhere, and then there is no such header, whatever the types say.
+  const location = String(ctx.response.get('location') ?? '');
   if (!location.endsWith(`${protocolRoutes.end_session}/success`)) return;
   const stayed = ctx.oidc.params?.['logout'] ? '' : '&stayed=yes';
   ctx.set('location', `${location}?client_id=${appId}${stayed}`);

@@ -1,0 +1,77 @@
+/** A request as an attacker writes it: nothing is added to it. */
+export type Sent = {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  body?: string | undefined;
+};
+
+export type Answer = {
+  status: number;
+  headers: Headers;
+  /** Absolute; undefined without a redirect. */
+  location: string | undefined;
+  text: string;
+  json: any;
+};
+
+export type Send = (request: Sent) => Promise<Answer>;
+
+export type SendOptions = {
+  /** Headers of every request, counted up: how a test behind a trusted proxy comes from many addresses. */
+  from?: ((count: number) => Record<string, string>) | undefined;
+  signal?: AbortSignal | undefined;
+};
+
+const PATIENCE = 4;
+const LONGEST_WAIT_SECONDS = 65;
+
+/**
+ * Sends and follows nothing. An answer that only says "too often" proves nothing: it is waited out and asked again,
+ * and is handed back when that did not help.
+ */
+export function sender({ from, signal }: SendOptions): Send {
+  let count = 0;
+  const once = async (request: Sent): Promise<Answer> => {
+    count += 1;
+    const response = await fetch(request.url, {
+      method: request.method,
+      redirect: 'manual',
+      headers: { ...from?.(count), ...request.headers },
+      signal: AbortSignal.any([AbortSignal.timeout(20_000), ...(signal ? [signal] : [])]),
+      ...(request.body === undefined ? {} : { body: request.body }),
+    });
+    const text = await response.text();
+    const location = response.headers.get('location');
+    return {
+      status: response.status,
+      headers: response.headers,
+      location: location === null ? undefined : new URL(location, request.url).href,
+      text,
+      json: asJson(text),
+    };
+  };
+  return async (request) => {
+    let answer = await once(request);
+    for (let tries = 1; answer.status === 429 && tries < PATIENCE; tries += 1) {
+      const seconds = Number(answer.headers.get('retry-after') ?? 1);
+      if (!(seconds <= LONGEST_WAIT_SECONDS)) break;
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000 + 250));
+      answer = await once(request);
+    }
+    return answer;
+  };
+}
+
+export const FORM = 'application/x-www-form-urlencoded';
+
+export const basic = (clientId: string, secret: string): string =>
+  `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`).toString('base64')}`;
+
+function asJson(text: string): any {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

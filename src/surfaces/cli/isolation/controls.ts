@@ -1,0 +1,130 @@
+import { Browser } from './browser.ts';
+import { basic, FORM } from './call.ts';
+import { askToken, issuers, issuerUrl, redemption, type Side, silentCode, type Stage } from './side.ts';
+
+export type Control = { app: string; what: string; works: boolean; why?: string };
+type Check = [what: string, check: () => Promise<unknown>];
+
+/**
+ * Afterwards everything that was carried to the other app must still work at its own: a credential that was dead all
+ * along proves nothing, and one that died on the way was killed from outside its app.
+ */
+export async function controls(stage: Stage, side: Side, as: string): Promise<Control[]> {
+  const results: Control[] = [];
+  for (const [what, check] of [
+    ...atIssuers(stage, side),
+    ...signingIn(stage, side),
+    ...fromMails(stage, side),
+  ]) {
+    try {
+      await check();
+      results.push({ app: as, what, works: true });
+    } catch (error) {
+      results.push({ app: as, what, works: false, why: (error as Error).message.slice(0, 300) });
+    }
+  }
+  return results;
+}
+
+function atIssuers(stage: Stage, side: Side): Check[] {
+  return issuers.flatMap((issuer): Check[] => {
+    const url = issuerUrl(stage.baseUrl, side.appId, issuer);
+    const { tokens, service, ...pending } = side.held[issuer];
+    const at = { appId: side.appId, issuer, client: side.first };
+    return [
+      [
+        `access token (${issuer})`,
+        () => expectUserinfo(stage, url, { token: tokens.access_token, userId: side.user.userId }),
+      ],
+      [`service account token (${issuer})`, () => expectActive(stage, { url, side, token: service })],
+      [`ID token (${issuer})`, () => expectHint({ url, side, hint: tokens.id_token })],
+      [`session cookie (${issuer})`, () => silentCode(stage, side, issuer)],
+      [`code (${issuer})`, () => askToken(stage, at, redemption(side, pending))],
+      [
+        `refresh token (${issuer})`,
+        () => askToken(stage, at, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }),
+      ],
+      [
+        `service account (${issuer})`,
+        () => askToken(stage, { ...at, client: side.service }, { grant_type: 'client_credentials' }),
+      ],
+    ];
+  });
+}
+
+function signingIn(stage: Stage, side: Side): Check[] {
+  const own = issuerUrl(stage.baseUrl, side.appId, 'own');
+  return [
+    [
+      'finished interaction',
+      () => arrive(side, side.finished.browser, `${own}/authorize/${side.finished.uid}`),
+    ],
+    [
+      'interaction, form token and password',
+      () => {
+        const { csrf, uid, browser } = side.waiting;
+        const { email, password } = side.user;
+        return arrive(side, browser, `${own}/interaction/${uid}/password`, { csrf, email, password });
+      },
+    ],
+  ];
+}
+
+function fromMails(stage: Stage, side: Side): Check[] {
+  const { mailed } = side;
+  if (!mailed) return [];
+  const own = issuerUrl(stage.baseUrl, side.appId, 'own');
+  const { browser, uid, csrf } = mailed.waiting;
+  const at = `${own}/interaction/${uid}`;
+  const readable = (url: string) => async () => {
+    const page = await browser.open(url);
+    if (page.status !== 200) throw new Error(`${page.status} at ${new URL(url).pathname.split('/').at(-2)}`);
+  };
+  return [
+    ['recovery link', readable(`${at}/reset/${mailed.reset}`)],
+    ['sign-up link', readable(`${at}/sign-up/${mailed.signUp}`)],
+    ['invitation', readable(`${own}/invitation/${mailed.invitation}`)],
+    ['magic link', readable(`${at}/magic-link/${mailed.magicLink}`)],
+    ['mailed code', () => arrive(side, browser, `${at}/magic-link/code`, { csrf, code: mailed.code ?? '' })],
+  ];
+}
+
+async function arrive(
+  side: Side,
+  browser: Browser,
+  url: string,
+  form?: Record<string, string>,
+): Promise<void> {
+  const page = await browser.open(url, form);
+  if (!page.url.startsWith(side.redirectUri) || !new URL(page.url).searchParams.has('code'))
+    throw new Error(`no code: ${page.status} at ${page.url.slice(0, 200)}`);
+}
+
+async function expectUserinfo(
+  stage: Stage,
+  url: string,
+  { token, userId }: { token: string; userId: string },
+) {
+  const { json, status } = await stage.send({
+    method: 'GET',
+    url: `${url}/userinfo`,
+    headers: { authorization: `Bearer ${token}` },
+  });
+  if (json?.sub !== userId) throw new Error(`userinfo answered ${status}`);
+}
+
+async function expectActive(stage: Stage, at: { url: string; side: Side; token: string }) {
+  const { json, status } = await stage.send({
+    method: 'POST',
+    url: `${at.url}/introspect`,
+    headers: { authorization: basic(at.side.first.clientId, at.side.first.secret), 'content-type': FORM },
+    body: new URLSearchParams({ token: at.token }).toString(),
+  });
+  if (json?.active !== true) throw new Error(`introspection answered ${status} ${JSON.stringify(json)}`);
+}
+
+/** The page that asks whether to sign out is shown for the hint's own app; a hint it does not know is refused. */
+async function expectHint(at: { url: string; side: Side; hint: string }) {
+  const { status } = await at.side.browser.open(`${at.url}/logout?id_token_hint=${at.hint}`);
+  if (status !== 200) throw new Error(`sign-out answered ${status}`);
+}

@@ -1,0 +1,74 @@
+import type { Attempt } from './attempt.ts';
+import type { Answer } from './call.ts';
+import type { Side } from './side.ts';
+
+/** What only this app's people, clients and operators may see. */
+export function secretsOf(side: Side): string[] {
+  const { held, first, further, service, user, stranger, ids, waiting, finished, mailed, browser } = side;
+  const tokens = Object.values(held).flatMap((one) => [...Object.values(one.tokens), one.code, one.service]);
+  const cookies = [...browser.cookies(), ...waiting.browser.cookies()].map(({ value }) => value);
+  const links = mailed ? [mailed.magicLink, mailed.reset, mailed.signUp, mailed.invitation] : [];
+  const words = [first.secret, further.secret, service.secret, user.userId, user.name];
+  const more = [
+    user.password,
+    stranger.userId,
+    stranger.email,
+    waiting.uid,
+    finished.uid,
+    ids['session_id'],
+    ids['grant_id'],
+    ids['secret_id'],
+  ];
+  return [...tokens, ...cookies, ...links, ...words, ...more].filter(
+    (word): word is string => word !== undefined && word.length >= 12,
+  );
+}
+
+/** Why an answer is not the refusal that was due; undefined when it is. */
+export function faultIn(
+  { request, allows, hides, route }: Attempt,
+  answer: Answer,
+  secrets: Record<'a' | 'b', readonly string[]>,
+): string | undefined {
+  const { status, location, json } = answer;
+  if (status >= 500) return `failed with ${status} instead of refusing`;
+  if (status === 429) return 'was answered "too often", which proves nothing';
+  const sent = `${request.url} ${JSON.stringify(request.headers)} ${request.body ?? ''}`;
+  const seen = `${answer.text}\n${JSON.stringify([...answer.headers])}`;
+  if (secrets[hides].some((word) => seen.includes(word) && !sent.includes(word)))
+    return "shows what is only the other app's to see";
+  if (location !== undefined && isGrant(location, route.path)) return 'leads on with what was asked for';
+  if (status >= 300) return undefined;
+  for (const name of ['access_token', 'id_token', 'refresh_token', 'code', 'request_uri', 'device_code'])
+    if (typeof json?.[name] === 'string') return `hands out ${name}`;
+  if (json?.active === true) return 'calls the token active';
+  return isAllowed(allows, answer) ? undefined : `was answered ${status} where a refusal was due`;
+}
+
+function isGrant(location: string, path: string): boolean {
+  const { searchParams, hash, pathname } = new URL(location);
+  const answered = new URLSearchParams(hash.slice(1));
+  if (
+    ['code', 'access_token', 'id_token', 'response'].some(
+      (name) => searchParams.has(name) || answered.has(name),
+    )
+  )
+    return true;
+  // A step of a sign-in that leads back to the authorization endpoint has recorded a result.
+  return path.includes('/interaction/') && /\/authorize\/[^/]+$/.test(pathname);
+}
+
+function isAllowed(allows: Attempt['allows'], { text, json }: Answer): boolean {
+  switch (allows) {
+    case 'page':
+    case 'public':
+    case 'own':
+      return true;
+    case 'inactive':
+      return json?.active === false && Object.keys(json).length === 1;
+    case 'nothing':
+      return text === '';
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,57 @@
+import type { Admin, Side } from './side.ts';
+
+/** What there is of an app, as text that changes when any of it changes. */
+export type Probe = (sides: readonly Side[]) => Promise<Record<string, string>>;
+
+/** Changed by merely being used, which is no crossing. */
+const RESTLESS = new Set(['last_active_at', 'expires_at']);
+
+/** The state as operators see it. Refusals are recorded in the trail, and may be. */
+export function stateOverAdminApi(admin: Admin): Probe {
+  const all = async (path: string): Promise<any[]> => {
+    const items: any[] = [];
+    for (let after = ''; ; ) {
+      const page = await admin('GET', `${path}?limit=200${after}`);
+      items.push(...page.items);
+      if (page.next === null || page.next === undefined) return items;
+      after = `&after=${encodeURIComponent(page.next)}`;
+    }
+  };
+  const list = async (path: string): Promise<any[]> => (await admin('GET', path)).items;
+  const one = async ({ appId }: Side): Promise<Record<string, unknown>> => {
+    const app = `/apps/${appId}`;
+    const [clients, users, events] = await Promise.all([
+      all(`${app}/clients`),
+      all(`${app}/users`),
+      all(`${app}/audit-events`),
+    ]);
+    const perClient = clients.map(({ client_id }) => list(`${app}/clients/${client_id}/secrets`));
+    const perUser = users.flatMap(({ user_id }) =>
+      ['sessions', 'grants'].map((what) => all(`${app}/users/${user_id}/${what}`)),
+    );
+    return {
+      app: await admin('GET', app),
+      clients,
+      users,
+      keys: await list(`${app}/keys`),
+      secrets: await Promise.all(perClient),
+      access: await Promise.all(perUser),
+      events: events.filter(({ result }) => result === 'success'),
+    };
+  };
+  return async (sides) => {
+    const found: Record<string, string> = {};
+    for (const side of sides)
+      for (const [what, value] of Object.entries(await one(side)))
+        found[`${what} of ${side.appId}`] = JSON.stringify(value, (key, inner) =>
+          RESTLESS.has(key) ? undefined : inner,
+        );
+    return found;
+  };
+}
+
+/** Names of what is different. */
+export const changes = (before: Record<string, string>, after: Record<string, string>): string[] =>
+  [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (name) => before[name] !== after[name],
+  );
