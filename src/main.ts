@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startLatchkey } from './app.ts';
+import { routeTable, startLatchkey } from './app.ts';
 import { migrateOnly } from './open-stores.ts';
 import { runCommandLine } from './surfaces/cli/run.ts';
 
@@ -11,5 +11,6 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   version,
   start: (config, log) => startLatchkey({ config, log, version, root }),
+  routes: routeTable,
   migrate: (config, log) => migrateOnly({ config, log, migrationsDir: join(root, 'migrations') }),
 });

@@ -1,5 +1,6 @@
 import type { parseArgs } from 'node:util';
 import type { Config } from '../../config/config.ts';
+import type { Route } from '../../http/route-table.ts';
 import type { Logger } from '../../telemetry/log.ts';
 
 /** What the commands stand on: the program, as the composition root put it together. */
@@ -9,6 +10,8 @@ export type Program = {
   start(config: Config, log: Logger): Promise<{ close(): Promise<void> }>;
   /** Brings the schema up to date; the names of what was applied. */
   migrate(config: Config, log: Logger): Promise<string[]>;
+  /** Everything that this version answers. */
+  routes(config: Config): readonly Route[];
 };
 
 type Flags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>;

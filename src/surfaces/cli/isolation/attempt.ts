@@ -92,7 +92,7 @@ export type Carried = { kind: string; value: string; fields: readonly string[] }
 /** Every string that A gave somebody and that something might take for its own. */
 export function carried({ held, first, service, waiting, user, ids, mailed }: Side): Carried[] {
   const byIssuer = (['own', 'shared'] as const).flatMap((issuer): Carried[] => {
-    const { tokens, code, service: robot } = held[issuer];
+    const { tokens, code, service: robot, requestUri } = held[issuer];
     const anyToken = ['token', 'access_token', 'subject_token', 'actor_token'];
     return [
       { kind: `access token (${issuer})`, value: tokens.access_token, fields: anyToken },
@@ -107,6 +107,7 @@ export function carried({ held, first, service, waiting, user, ids, mailed }: Si
         fields: ['id_token_hint', 'token', 'subject_token', 'client_assertion', 'assertion'],
       },
       { kind: `code (${issuer})`, value: code, fields: ['code', 'token', 'device_code', 'auth_req_id'] },
+      { kind: `pushed request (${issuer})`, value: requestUri, fields: ['request_uri', 'token'] },
       { kind: `service account token (${issuer})`, value: robot, fields: anyToken },
     ];
   });

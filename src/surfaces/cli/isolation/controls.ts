@@ -1,6 +1,6 @@
 import { Browser } from './browser.ts';
 import { basic, FORM } from './call.ts';
-import { askToken, issuers, issuerUrl, redemption, type Side, silentCode, type Stage } from './side.ts';
+import { askToken, issuers, issuerUrl, push, redemption, type Side, silentCode, type Stage } from './side.ts';
 
 export type Control = { app: string; what: string; works: boolean; why?: string };
 type Check = [what: string, check: () => Promise<unknown>];
@@ -9,13 +9,12 @@ type Check = [what: string, check: () => Promise<unknown>];
  * Afterwards everything that was carried to the other app must still work at its own: a credential that was dead all
  * along proves nothing, and one that died on the way was killed from outside its app.
  */
-export async function controls(stage: Stage, side: Side, as: string): Promise<Control[]> {
+export const controls = (stage: Stage, side: Side, as: string): Promise<Control[]> =>
+  checked(as, [...atIssuers(stage, side), ...signingIn(stage, side), ...fromMails(stage, side)]);
+
+async function checked(as: string, checks: readonly Check[]): Promise<Control[]> {
   const results: Control[] = [];
-  for (const [what, check] of [
-    ...atIssuers(stage, side),
-    ...signingIn(stage, side),
-    ...fromMails(stage, side),
-  ]) {
+  for (const [what, check] of checks) {
     try {
       await check();
       results.push({ app: as, what, works: true });
@@ -87,6 +86,23 @@ function fromMails(stage: Stage, side: Side): Check[] {
     ['magic link', readable(`${at}/magic-link/${mailed.magicLink}`)],
     ['mailed code', () => arrive(side, browser, `${at}/magic-link/code`, { csrf, code: mailed.code ?? '' })],
   ];
+}
+
+/** A pushed request lives for a minute at most, so it is made anew for the routes that it is tried at, and used right behind. */
+export async function pushAnew(stage: Stage, side: Side, as: string): Promise<() => Promise<Control[]>> {
+  for (const issuer of issuers) side.held[issuer].requestUri = await push(stage, side, issuer);
+  return () =>
+    checked(
+      as,
+      issuers.map((issuer): Check => {
+        const query = new URLSearchParams({
+          client_id: side.appId,
+          request_uri: side.held[issuer].requestUri,
+        });
+        const url = `${issuerUrl(stage.baseUrl, side.appId, issuer)}/authorize?${query.toString()}`;
+        return [`pushed request (${issuer})`, () => arrive(side, side.browser, url)];
+      }),
+    );
 }
 
 async function arrive(

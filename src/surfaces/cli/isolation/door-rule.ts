@@ -1,19 +1,9 @@
 import type { Route } from '../../../http/route-table.ts';
-import {
-  type Attempt,
-  attempt,
-  carried,
-  carriedCookies,
-  cookieOf,
-  fill,
-  type Parts,
-  type World,
-} from './attempt.ts';
-import { basic } from './call.ts';
-import { challengeOf, type IssuerKind, random, redemption, SCOPE, type Side } from './side.ts';
+import { type Attempt, attempt, carried, carriedCookies, cookieOf, fill, type World } from './attempt.ts';
+import { aboutTokens, asClient, token } from './client-doors.ts';
+import { authorization, type Door } from './door.ts';
+import type { IssuerKind } from './side.ts';
 
-/** One endpoint of the standards, at B's own issuer or at the shared one with B's client. */
-type Door = { world: World; route: Route; issuer: IssuerKind; url: string; write(parts: Parts): Attempt };
 type Attempts = (door: Door) => Attempt[];
 
 const doors: Record<string, Attempts> = {
@@ -23,6 +13,12 @@ const doors: Record<string, Attempts> = {
   '/userinfo': userinfo,
   '/introspect': (door) => aboutTokens(door, 'inactive'),
   '/revoke': (door) => aboutTokens(door, 'nothing'),
+  '/par': asClient,
+  '/device_authorization': asClient,
+  '/device': anything,
+  '/device/:uid': anything,
+  '/clients/register': anything,
+  '/clients/register/:client_id': anything,
   '/logout': signOut,
   '/logout/confirm': confirmSignOut,
   '/logout/success': published,
@@ -39,7 +35,7 @@ export function doorRule(world: World, route: Route): Attempt[] | undefined {
   const door = route.path.replace(PREFIX, '');
   if (!Object.hasOwn(doors, door)) return undefined;
   const path = route.path.replace(':app_id', world.b.appId);
-  const url = world.baseUrl + path;
+  const url = world.baseUrl + fill(path, { uid: world.a.waiting.uid, client_id: world.a.appId })!;
   return doors[door]!({
     world,
     route,
@@ -53,17 +49,6 @@ export function doorRule(world: World, route: Route): Attempt[] | undefined {
 const sessionCookies = ({ world }: Door) =>
   carriedCookies(world, world.a.browser.cookies(), 'session cookie');
 const victim = ({ world }: Door): string => cookieOf(world.b.browser.cookies());
-
-const authorization = (side: Side): Record<string, string> => ({
-  client_id: side.appId,
-  response_type: 'code',
-  redirect_uri: side.redirectUri,
-  scope: SCOPE,
-  state: 'crossing',
-  nonce: 'crossing',
-  code_challenge: challengeOf(random()),
-  code_challenge_method: 'S256',
-});
 
 function authorize(door: Door): Attempt[] {
   const { world, issuer, write } = door;
@@ -105,7 +90,22 @@ function authorize(door: Door): Attempt[] {
       headers: { cookie: `${victim(door)}; ${cookieOf(a.browser.cookies())}` },
     }),
   );
-  return [...found, ...everything, wrongUri, ...(issuer === 'own' ? foreignClient : [])];
+  const pushed = (['own', 'shared'] as const).map((kind) =>
+    write({
+      credential: `pushed request (${kind})`,
+      how: "by the other app's client, in a browser signed in there",
+      fields: { client_id: b.appId, request_uri: a.held[kind].requestUri },
+      headers: { cookie: victim(door) },
+    }),
+  );
+  const foreignApi = write({
+    credential: 'client',
+    how: 'for an API of the other app',
+    fields: { ...authorization(a), resource: b.api },
+    headers: { cookie: cookieOf(a.browser.cookies()) },
+  });
+  const asA = issuer === 'own' ? foreignClient : [foreignApi];
+  return [...found, ...everything, ...pushed, wrongUri, ...asA];
 }
 
 /** Going on with a sign-in of A where B's goes on: one that waits, and one that is done but for this. */
@@ -133,97 +133,29 @@ function resume({ world, route, issuer }: Door): Attempt[] {
   });
 }
 
-/** What a grant takes for the credential it is about. */
-const GRANTS: Record<string, string[]> = {
-  authorization_code: ['code'],
-  refresh_token: ['refresh_token'],
-  'urn:ietf:params:oauth:grant-type:device_code': ['device_code'],
-  'urn:ietf:params:oauth:grant-type:token-exchange': ['subject_token', 'actor_token'],
-  'urn:ietf:params:oauth:grant-type:jwt-bearer': ['assertion'],
-};
-
-function token(door: Door): Attempt[] {
-  const { world, issuer, route, write } = door;
+/** Endpoints that take many things: cookies, bearers, and every string by every name it might go by. */
+function anything(door: Door): Attempt[] {
+  const { world, write } = door;
   const { a, b } = world;
-  const asB = basic(b.first.clientId, b.first.secret);
-  const taken = (['own', 'shared'] as const).flatMap((kind) =>
-    [a, b].map(({ redirectUri }) =>
-      write({
-        credential: `code (${kind})`,
-        how: `redeemed by the other app's client for ${redirectUri === a.redirectUri ? 'its own' : "that client's"} redirect URI`,
-        fields: redemption({ redirectUri }, a.held[kind]),
-        headers: { authorization: asB },
-      }),
-    ),
+  const cookies = [...a.browser.cookies(), ...a.waiting.browser.cookies()];
+  const byCookie = carriedCookies(world, cookies, 'session cookie').map(({ cookie, ...rest }) =>
+    write({
+      ...rest,
+      headers: { cookie },
+      fields: { client_id: b.appId, xsrf: a.waiting.csrf, csrf: a.waiting.csrf },
+      allows: 'page',
+    }),
   );
-  const everything = carried(a).flatMap(({ kind, value, fields }) =>
-    Object.entries(GRANTS)
-      .filter(([, names]) => names.some((name) => fields.includes(name)))
-      .map(([grant_type, names]) =>
-        write({
-          credential: kind,
-          how: `as ${names.join(', ')} of ${grant_type}`,
-          fields: {
-            grant_type,
-            redirect_uri: a.redirectUri,
-            code_verifier: a.held.own.verifier,
-            subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-            ...Object.fromEntries(names.map((name) => [name, value])),
-          },
-          headers: { authorization: asB },
-        }),
-      ),
+  const byValue = carried(a).map(({ kind, value, fields }) =>
+    write({
+      credential: kind,
+      how: `as bearer and as ${fields.join(', ')}`,
+      fields: { client_id: b.appId, ...Object.fromEntries(fields.map((name) => [name, value])) },
+      headers: { authorization: `Bearer ${value}` },
+      allows: 'page',
+    }),
   );
-  // Refused for its method, whatever is in it.
-  if (route.method === 'GET') return taken;
-  return [...taken, ...everything, ...foreignClients(door, issuer)];
-}
-
-/** A's clients ask for what is B's. At the shared issuer they are served as A's, and must find nothing of B's. */
-function foreignClients({ world, write }: Door, issuer: IssuerKind): Attempt[] {
-  const { a, b } = world;
-  const { tokens } = b.held[issuer];
-  const wanted: Record<string, string>[] = [
-    redemption(b, b.held[issuer]),
-    { grant_type: 'refresh_token', refresh_token: tokens.refresh_token },
-  ];
-  const clients = [
-    { credential: 'client credentials', ...a.first },
-    { credential: 'client credentials of a further client', ...a.further },
-    { credential: 'service account', ...a.service },
-  ];
-  return clients.flatMap(({ credential, clientId, secret }) => {
-    const authorized = { authorization: basic(clientId, secret) };
-    const alone = { grant_type: 'client_credentials', scope: 'orders:read' };
-    return [
-      ...wanted.map((fields) =>
-        write({
-          credential,
-          how: `for a ${fields['grant_type']} of the other app`,
-          fields,
-          headers: authorized,
-        }),
-      ),
-      ...(issuer === 'own' ? [write({ credential, how: 'alone', fields: alone, headers: authorized })] : []),
-      write({
-        credential,
-        how: "with the other app's client_id beside",
-        fields: { ...alone, client_id: b.service.clientId },
-        headers: authorized,
-      }),
-      write({
-        credential,
-        how: "its secret for the other app's client",
-        fields: alone,
-        headers: { authorization: basic(b.service.clientId, secret) },
-      }),
-      write({
-        credential,
-        how: "its secret for the other app's client, in the form",
-        fields: { ...redemption(b, b.held[issuer]), client_id: b.appId, client_secret: secret },
-      }),
-    ];
-  });
+  return [...byCookie, ...byValue];
 }
 
 function userinfo(door: Door): Attempt[] {
@@ -249,37 +181,6 @@ function userinfo(door: Door): Attempt[] {
     }),
   );
   return route.method === 'POST' ? [...bearers, ...forms] : bearers;
-}
-
-/** Introspection and revocation. That revoking changed nothing is seen in the state, and in what works afterwards. */
-function aboutTokens({ world, issuer, write }: Door, allows: 'inactive' | 'nothing'): Attempt[] {
-  const { a, b } = world;
-  const mine = carried(a).map(({ kind, value }) =>
-    write({
-      credential: kind,
-      how: "asked about by the other app's client",
-      fields: { token: value },
-      headers: { authorization: basic(b.first.clientId, b.first.secret) },
-      allows,
-    }),
-  );
-  const theirs = [
-    ...Object.values(b.held.own.tokens),
-    ...Object.values(b.held.shared.tokens),
-    b.held[issuer].service,
-  ];
-  const foreign = [a.first, a.further, a.service].flatMap(({ clientId, secret }) =>
-    theirs.map((value) =>
-      write({
-        credential: clientId === a.service.clientId ? 'service account' : 'client credentials',
-        how: 'asking about a token of the other app',
-        fields: { token: value },
-        headers: { authorization: basic(clientId, secret) },
-        allows: issuer === 'own' ? 'refusal' : allows,
-      }),
-    ),
-  );
-  return [...mine, ...foreign];
 }
 
 /** Nothing that A knows signs anybody out of B, and B sends nobody to an address of A. */

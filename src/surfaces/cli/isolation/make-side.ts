@@ -33,6 +33,7 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
   const first = { clientId: appId, secret: String(app.client_secret) };
   const further = await newClient(stage, appId, { name: 'Further', ...web });
   const service = await newClient(stage, appId, { name: 'Robot', type: 'service', scopes: [serviceScope] });
+  const api = `https://${appId}.example/api`;
   const password = random();
   const name = `Person ${random()}`;
   const made = await admin('POST', `/apps/${appId}/users`, {
@@ -61,7 +62,8 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
     mailed: await mailed(stage, known),
     signOut: formOf(await known.browser.open(`${stage.baseUrl}/auth/${appId}/logout`), '/logout/confirm')
       .fields,
-    ...(await identifiers(stage, known)),
+    api,
+    ...(await identifiers(stage, known, api)),
   };
 }
 
@@ -90,6 +92,7 @@ async function signIn(
 async function identifiers(
   stage: Stage,
   side: Pick<Side, 'appId' | 'user' | 'further'>,
+  api: string,
 ): Promise<Pick<Side, 'ids' | 'cursor'>> {
   const { admin } = stage;
   const app = `/apps/${side.appId}`;
@@ -97,6 +100,11 @@ async function identifiers(
   const first = async (path: string, name: string): Promise<string> =>
     String((await admin('GET', path)).items[0]?.[name]);
   const client = `${app}/clients/${side.further.clientId}`;
+  const { api_id } = await admin('POST', `${app}/apis`, {
+    identifier: api,
+    name: 'Orders',
+    scopes: [{ name: 'stock:read', description: 'See the stock' }],
+  });
   const page = await admin('GET', `${app}/users?limit=1`);
   return {
     ids: {
@@ -105,6 +113,7 @@ async function identifiers(
       secret_id: await first(`${client}/secrets`, 'secret_id'),
       session_id: await first(`${user}/sessions`, 'session_id'),
       grant_id: await first(`${user}/grants`, 'grant_id'),
+      api_id: String(api_id),
       key_id: await first(`${app}/keys`, 'kid'),
       kid: await first(`${app}/keys`, 'kid'),
     },

@@ -25,7 +25,14 @@ export type ClientKey = { clientId: string; secret: string };
 export type Tokens = { access_token: string; refresh_token: string; id_token: string };
 
 /** What an app's client holds at one issuer. */
-export type Held = { tokens: Tokens; code: string; verifier: string; service: string };
+export type Held = {
+  tokens: Tokens;
+  code: string;
+  verifier: string;
+  service: string;
+  /** Of a pushed authorization request (RFC 9126), with the verifier of its own. */
+  requestUri: string;
+};
 
 /** A sign-in that waits for its person, in a browser of its own. */
 export type Waiting = { browser: Browser; uid: string; page: Page; csrf: string };
@@ -60,6 +67,8 @@ export type Side = {
   mailed: Mailed | undefined;
   /** The form on the page that asks whether to sign out, as this app's user sees it. */
   signOut: Record<string, string>;
+  /** Identifier of an API of this app. */
+  api: string;
   /** Identifiers as the Admin API names them, by the name of the path parameter. */
   ids: Record<string, string>;
   cursor: string | undefined;
@@ -158,7 +167,26 @@ export async function hold(
     { grant_type: 'client_credentials', scope: SCOPE_OF_SERVICE },
   );
   if (typeof tokens.refresh_token !== 'string') throw new Error(`${side.appId} got no refresh token`);
-  return { tokens, ...(await silentCode(stage, side, issuer)), service: service.access_token };
+  const requestUri = await push(stage, side, issuer);
+  return { tokens, ...(await silentCode(stage, side, issuer)), service: service.access_token, requestUri };
+}
+
+export async function push(
+  stage: Stage,
+  side: Pick<Side, 'appId' | 'redirectUri' | 'first'>,
+  issuer: IssuerKind,
+): Promise<string> {
+  const url = issuerUrl(stage.baseUrl, side.appId, issuer);
+  const { search } = new URL(authorizeUrl(url, side, { code_challenge: challengeOf(random()) }));
+  const { json, status } = await stage.send({
+    method: 'POST',
+    url: `${url}/par`,
+    headers: { authorization: basic(side.first.clientId, side.first.secret), 'content-type': FORM },
+    body: search.slice(1),
+  });
+  if (typeof json?.request_uri !== 'string')
+    throw new Error(`${side.appId} could not push a request: ${status}`);
+  return json.request_uri;
 }
 
 export const redemption = (

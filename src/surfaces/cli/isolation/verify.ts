@@ -2,7 +2,7 @@ import type { Route } from '../../../http/route-table.ts';
 import { adminRule } from './admin-rule.ts';
 import type { Attempt, Rule, World } from './attempt.ts';
 import { type Send, sender, type SendOptions } from './call.ts';
-import { type Control, controls } from './controls.ts';
+import { type Control, controls, pushAnew } from './controls.ts';
 import { doorRule } from './door-rule.ts';
 import { faultIn, secretsOf } from './judge.ts';
 import { makeSide } from './make-side.ts';
@@ -89,6 +89,7 @@ async function run(stage: Stage, world: World, options: VerifyOptions): Promise<
     uncovered_routes: [] as string[],
     routes: [] as Report['routes'],
     exempt_routes: [] as Report['exempt_routes'],
+    controls: [] as Control[],
   };
   const judged = { secrets: { a: secretsOf(world.a), b: secretsOf(world.b) }, world, send: stage.send };
   for (const route of routes) {
@@ -99,24 +100,35 @@ async function run(stage: Stage, world: World, options: VerifyOptions): Promise<
       found.exempt_routes.push({ route: name, why });
       continue;
     }
+    const after = /\/authorize$/.test(route.path) ? await pushAnew(stage, world.a, 'a') : undefined;
     const attempts = RULES.map((rule) => rule(world, route)).find((made) => made !== undefined) ?? [];
+    if (after) await state.changed();
     if (attempts.length === 0) found.uncovered_routes.push(name);
     found.routes.push({ route: name, attempts: attempts.length });
     for (const attempt of attempts) found.leaks.push(...(await tryOne(attempt, judged)));
     const changed = await state.changed();
     if (changed.length > 0) found.leaks.push(changedBy(name, attempts.length, changed));
+    if (after) {
+      found.controls.push(...(await after()));
+      await state.changed();
+    }
   }
   return {
     apps: [world.a.appId, world.b.appId],
     attempts: found.routes.reduce((sum, { attempts }) => sum + attempts, 0),
     ...found,
-    controls:
-      isQuick && found.leaks.length > 0
-        ? []
-        : [...(await controls(stage, world.a, 'a')), ...(await controls(stage, world.b, 'b'))],
+    controls: [
+      ...found.controls,
+      ...(isQuick && found.leaks.length > 0 ? [] : await everyControl(stage, world)),
+    ],
     skipped: skippedIn(world),
   };
 }
+
+const everyControl = async (stage: Stage, { a, b }: World): Promise<Control[]> => [
+  ...(await controls(stage, a, 'a')),
+  ...(await controls(stage, b, 'b')),
+];
 
 type Judged = { secrets: Record<'a' | 'b', string[]>; world: World; send: Send };
 
