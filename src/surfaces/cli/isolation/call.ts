@@ -12,8 +12,12 @@ export type Answer = {
   /** Absolute; undefined without a redirect. */
   location: string | undefined;
   text: string;
-  json: any;
+  /** undefined where the body is no JSON object. */
+  json: Json | undefined;
 };
+
+/** An answer in JSON. What is listed is paged. */
+export type Json = { [name: string]: unknown; items?: Json[]; next?: string | null };
 
 export type Send = (request: Sent) => Promise<Answer>;
 
@@ -68,9 +72,10 @@ export const FORM = 'application/x-www-form-urlencoded';
 export const basic = (clientId: string, secret: string): string =>
   `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`).toString('base64')}`;
 
-function asJson(text: string): any {
+function asJson(text: string): Json | undefined {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Json) : undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { Browser } from './browser.ts';
+import type { Browser } from './browser.ts';
 import { basic, FORM } from './call.ts';
 import { askToken, issuers, issuerUrl, push, redemption, type Side, silentCode, type Stage } from './side.ts';
 
@@ -126,7 +126,7 @@ async function expectUserinfo(
     url: `${url}/userinfo`,
     headers: { authorization: `Bearer ${token}` },
   });
-  if (json?.sub !== userId) throw new Error(`userinfo answered ${status}`);
+  if (json?.['sub'] !== userId) throw new Error(`userinfo answered ${status}`);
 }
 
 async function expectActive(stage: Stage, at: { url: string; side: Side; token: string }) {
@@ -136,7 +136,7 @@ async function expectActive(stage: Stage, at: { url: string; side: Side; token: 
     headers: { authorization: basic(at.side.first.clientId, at.side.first.secret), 'content-type': FORM },
     body: new URLSearchParams({ token: at.token }).toString(),
   });
-  if (json?.active !== true) throw new Error(`introspection answered ${status} ${JSON.stringify(json)}`);
+  if (json?.['active'] !== true) throw new Error(`introspection answered ${status} ${JSON.stringify(json)}`);
 }
 
 /** The page that asks whether to sign out is shown for the hint's own app; a hint it does not know is refused. */

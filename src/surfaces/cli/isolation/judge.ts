@@ -41,7 +41,7 @@ export function faultIn(
   if (status >= 300) return undefined;
   for (const name of ['access_token', 'id_token', 'refresh_token', 'code', 'request_uri', 'device_code'])
     if (typeof json?.[name] === 'string') return `hands out ${name}`;
-  if (json?.active === true) return 'calls the token active';
+  if (json?.['active'] === true) return 'calls the token active';
   return isAllowed(allows, answer) ? undefined : `was answered ${status} where a refusal was due`;
 }
 
@@ -65,7 +65,7 @@ function isAllowed(allows: Attempt['allows'], { text, json }: Answer): boolean {
     case 'own':
       return true;
     case 'inactive':
-      return json?.active === false && Object.keys(json).length === 1;
+      return json?.['active'] === false && Object.keys(json).length === 1;
     case 'nothing':
       return text === '';
     default:

@@ -30,7 +30,7 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
     post_logout_redirect_uris,
     settings: SETTINGS,
   });
-  const first = { clientId: appId, secret: String(app.client_secret) };
+  const first = { clientId: appId, secret: String(app['client_secret']) };
   const further = await newClient(stage, appId, { name: 'Further', ...web });
   const service = await newClient(stage, appId, { name: 'Robot', type: 'service', scopes: [serviceScope] });
   const api = `https://${appId}.example/api`;
@@ -42,13 +42,13 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
     email_verified: true,
     profile: { name },
   });
-  const user = { userId: String(made.user_id), email, password, name };
+  const user = { userId: String(made['user_id']), email, password, name };
   const strangerEmail = `stranger-${random().toLowerCase()}@example.com`;
   const idempotencyKey = random();
   const other = await admin('POST', `/apps/${appId}/users`, newStranger(strangerEmail), {
     'idempotency-key': idempotencyKey,
   });
-  const stranger = { userId: String(other.user_id), email: strangerEmail, idempotencyKey };
+  const stranger = { userId: String(other['user_id']), email: strangerEmail, idempotencyKey };
 
   const browser = await signIn(stage, { appId, redirectUri, user }, true);
   const finished = await signIn(stage, { appId, redirectUri, user }, false);
@@ -69,7 +69,7 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
 
 async function newClient(stage: Stage, appId: string, client: object) {
   const made = await stage.admin('POST', `/apps/${appId}/clients`, client);
-  return { clientId: String(made.client_id), secret: String(made.client_secret) };
+  return { clientId: String(made['client_id']), secret: String(made['client_secret']) };
 }
 
 /** By password; `through`: back to the app, else only until the result is recorded. */
@@ -98,7 +98,7 @@ async function identifiers(
   const app = `/apps/${side.appId}`;
   const user = `${app}/users/${side.user.userId}`;
   const first = async (path: string, name: string): Promise<string> =>
-    String((await admin('GET', path)).items[0]?.[name]);
+    String((await admin('GET', path)).items?.[0]?.[name]);
   const client = `${app}/clients/${side.further.clientId}`;
   const { api_id } = await admin('POST', `${app}/apis`, {
     identifier: api,

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Browser, formOf, type Page } from './browser.ts';
-import { basic, FORM, type Send } from './call.ts';
+import { basic, FORM, type Json, type Send } from './call.ts';
 
 export type IssuerKind = 'own' | 'shared';
 export const issuers: readonly IssuerKind[] = ['own', 'shared'];
@@ -19,7 +19,7 @@ export type Admin = (
   path: string,
   body?: unknown,
   headers?: Record<string, string>,
-) => Promise<any>;
+) => Promise<Json>;
 
 export type ClientKey = { clientId: string; secret: string };
 export type Tokens = { access_token: string; refresh_token: string; id_token: string };
@@ -141,7 +141,7 @@ export async function askToken(
   stage: Stage,
   at: { appId: string; issuer: IssuerKind; client: ClientKey },
   form: Record<string, string>,
-): Promise<any> {
+): Promise<Json> {
   const { status, json, text } = await stage.send({
     method: 'POST',
     url: `${issuerUrl(stage.baseUrl, at.appId, at.issuer)}/token`,
@@ -150,7 +150,7 @@ export async function askToken(
   });
   if (status !== 200)
     throw new Error(`token endpoint of ${at.appId} (${at.issuer}): ${status} ${text.slice(0, 300)}`);
-  return json;
+  return json!;
 }
 
 export async function hold(
@@ -166,9 +166,14 @@ export async function hold(
     { ...at, client: side.service },
     { grant_type: 'client_credentials', scope: SCOPE_OF_SERVICE },
   );
-  if (typeof tokens.refresh_token !== 'string') throw new Error(`${side.appId} got no refresh token`);
+  if (typeof tokens['refresh_token'] !== 'string') throw new Error(`${side.appId} got no refresh token`);
   const requestUri = await push(stage, side, issuer);
-  return { tokens, ...(await silentCode(stage, side, issuer)), service: service.access_token, requestUri };
+  return {
+    tokens: tokens as Tokens,
+    ...(await silentCode(stage, side, issuer)),
+    service: String(service['access_token']),
+    requestUri,
+  };
 }
 
 export async function push(
@@ -184,9 +189,9 @@ export async function push(
     headers: { authorization: basic(side.first.clientId, side.first.secret), 'content-type': FORM },
     body: search.slice(1),
   });
-  if (typeof json?.request_uri !== 'string')
+  if (typeof json?.['request_uri'] !== 'string')
     throw new Error(`${side.appId} could not push a request: ${status}`);
-  return json.request_uri;
+  return json['request_uri'];
 }
 
 export const redemption = (

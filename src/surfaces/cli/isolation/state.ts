@@ -1,3 +1,4 @@
+import type { Json } from './call.ts';
 import type { Admin, Side } from './side.ts';
 
 /** What there is of an app, as text that changes when any of it changes. */
@@ -8,16 +9,16 @@ const RESTLESS = new Set(['last_active_at', 'expires_at']);
 
 /** The state as operators see it. Refusals are recorded in the trail, and may be. */
 export function stateOverAdminApi(admin: Admin): Probe {
-  const all = async (path: string): Promise<any[]> => {
-    const items: any[] = [];
+  const all = async (path: string): Promise<Json[]> => {
+    const items: Json[] = [];
     for (let after = ''; ; ) {
       const page = await admin('GET', `${path}?limit=200${after}`);
-      items.push(...page.items);
+      items.push(...(page.items ?? []));
       if (page.next === null || page.next === undefined) return items;
       after = `&after=${encodeURIComponent(page.next)}`;
     }
   };
-  const list = async (path: string): Promise<any[]> => (await admin('GET', path)).items;
+  const list = async (path: string): Promise<Json[]> => (await admin('GET', path)).items ?? [];
   const one = async ({ appId }: Side): Promise<Record<string, unknown>> => {
     const app = `/apps/${appId}`;
     const [clients, users, events] = await Promise.all([
@@ -25,9 +26,9 @@ export function stateOverAdminApi(admin: Admin): Probe {
       all(`${app}/users`),
       all(`${app}/audit-events`),
     ]);
-    const perClient = clients.map(({ client_id }) => list(`${app}/clients/${client_id}/secrets`));
-    const perUser = users.flatMap(({ user_id }) =>
-      ['sessions', 'grants'].map((what) => all(`${app}/users/${user_id}/${what}`)),
+    const perClient = clients.map(({ client_id: id }) => list(`${app}/clients/${String(id)}/secrets`));
+    const perUser = users.flatMap(({ user_id: id }) =>
+      ['sessions', 'grants'].map((what) => all(`${app}/users/${String(id)}/${what}`)),
     );
     return {
       app: await admin('GET', app),
@@ -36,7 +37,7 @@ export function stateOverAdminApi(admin: Admin): Probe {
       keys: await list(`${app}/keys`),
       secrets: await Promise.all(perClient),
       access: await Promise.all(perUser),
-      events: events.filter(({ result }) => result === 'success'),
+      events: events.filter((event) => event['result'] === 'success'),
     };
   };
   return async (sides) => {

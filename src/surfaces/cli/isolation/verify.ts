@@ -100,7 +100,7 @@ async function run(stage: Stage, world: World, options: VerifyOptions): Promise<
       found.exempt_routes.push({ route: name, why });
       continue;
     }
-    const after = /\/authorize$/.test(route.path) ? await pushAnew(stage, world.a, 'a') : undefined;
+    const after = route.path.endsWith('/authorize') ? await pushAnew(stage, world.a, 'a') : undefined;
     const attempts = RULES.map((rule) => rule(world, route)).find((made) => made !== undefined) ?? [];
     if (after) await state.changed();
     if (attempts.length === 0) found.uncovered_routes.push(name);
@@ -222,7 +222,7 @@ function adminOf(send: Send, { baseUrl, adminKey }: Pick<VerifyOptions, 'baseUrl
     });
     if (status < 200 || status > 299)
       throw new Error(`Admin API: ${method} ${path}: ${status} ${text.slice(0, 300)}`);
-    return json;
+    return json ?? {};
   };
 }
 
