@@ -248,6 +248,7 @@ function doors(
   const pages = protocolPages(http);
   const count = {
     tokenIssued: (grantType: string) => http.metrics.tokensIssued.inc({ grant_type: grantType }),
+    tokenHook: (result: string) => http.metrics.tokenHooks.inc({ result }),
   };
   const state = { baseUrl, db, ephemeral, registry, rootKeys };
   const mtls = mutualTlsOf(config);
@@ -272,6 +273,7 @@ function doors(
     access,
     domains: domainParts(parts),
     adminApiKey: config.adminApiKey?.reveal(),
+    outboundAllowedHosts: config.outboundAllowedHosts,
     hashPassword: (plain) => hasher.hash(plain),
     sendInvitation: (tx, invitation) => sendInvitation(tx, signIn, invitation),
   });

@@ -3,6 +3,7 @@ import { type AuthMethod, clientAuthenticationSettings } from './authentication-
 import { seconds } from '../kernel/duration.ts';
 import { appProtocolSettings, clientProtocolSettings } from './protocol-settings.ts';
 import type { Apis } from './apis/api.ts';
+import type { TokenHook } from './token-hook/hook.ts';
 import { customClaimsSchema } from './claims/custom-claim.ts';
 import { signingAlgorithms } from './keys/signer.ts';
 import { MAX_TOKEN_TTL, type SigningKey } from './keys/signing-key.ts';
@@ -126,6 +127,8 @@ export type AppSnapshot = {
   apis: Apis;
   /** Where the app is served instead of at BASE_URL, if it has a domain of its own. */
   domain?: AppDomain | undefined;
+  /** What is asked before its tokens are issued. */
+  tokenHook: TokenHook | undefined;
 };
 
 /** Where a person can start again: the app's own site, as far as we know one. */

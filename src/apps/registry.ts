@@ -19,6 +19,7 @@ import { localVault } from './keys/local-vault.ts';
 import { openKey } from './keys/open-key.ts';
 import type { KeyVault } from './keys/signer.ts';
 import { type KeyRing, ringAt, type SigningKey } from './keys/signing-key.ts';
+import { servedHook, toHook } from './token-hook/store.ts';
 import { appOfClientId, soundDeploymentKeys } from './operator-lookups.ts';
 import { type AppRow, type ClientRow, servedApp, servedClients, servedRevision, soundKeys } from './store.ts';
 
@@ -160,13 +161,14 @@ async function readSnapshot(
   appId: string,
 ): Promise<AppSnapshot | undefined> {
   const askedAt = Date.now();
-  const [app, clients, keys, apis, domains] = await deps.db.transaction(appId, (tx) =>
+  const [app, clients, keys, apis, domains, [hook]] = await deps.db.transaction(appId, (tx) =>
     Promise.all([
       servedApp(tx, appId),
       servedClients(tx, appId),
       soundKeys(tx, appId),
       servedApis(tx, appId),
       servedDomains(tx, appId),
+      servedHook(tx, appId),
     ]),
   );
   if (keys[0]) clock.saw(keys[0].store_time, askedAt);
@@ -177,6 +179,7 @@ async function readSnapshot(
     keys: keys.map((row) => openKey(opening(deps), { appId, table: 'signing_keys' }, row)),
     apis: toApis(apis),
     domain: toAppDomain(domains),
+    tokenHook: hook && toHook(deps.rootKeys, hook),
   };
 }
 

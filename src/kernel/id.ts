@@ -1,7 +1,19 @@
 import { randomBytes } from 'node:crypto';
 
 /** Type prefixes of ids; an id is `<prefix>_<UUIDv7 as 32 hex digits>`. */
-export type IdPrefix = 'usr' | 'ses' | 'cli' | 'sec' | 'evt' | 'job' | 'key' | 'org' | 'con' | 'grt' | 'api';
+export type IdPrefix =
+  | 'usr'
+  | 'ses'
+  | 'cli'
+  | 'sec'
+  | 'evt'
+  | 'job'
+  | 'key'
+  | 'org'
+  | 'con'
+  | 'grt'
+  | 'msg'
+  | 'api';
 
 let lastMs = 0;
 let sequence = 0;

@@ -3,6 +3,7 @@ import type { Outgoing, OutgoingRequest } from '../http/outgoing.ts';
 import type { AppSnapshot } from '../apps/app.ts';
 import { allScopeNames, identifiersOf } from '../apps/apis/api.ts';
 import { clientAuthentication } from './client-authentication.ts';
+import type { AskDeps } from './token-hook/ask.ts';
 import { clientHooks } from './client-hooks.ts';
 import { grantHooks } from './grant-hooks.ts';
 import { tokenHooks } from './token-hooks.ts';
@@ -20,7 +21,12 @@ import type { ProtocolPages } from './pages.ts';
 import { interactionRules } from './policy.ts';
 import { algorithmsOf, keyOfProvider } from './signing-key.ts';
 
-export type ConfigurationDeps = AdapterDeps & { baseUrl: string; pages: ProtocolPages; outgoing: Outgoing };
+export type ConfigurationDeps = AdapterDeps & {
+  baseUrl: string;
+  pages: ProtocolPages;
+  outgoing: Outgoing;
+  count: AskDeps['count'];
+};
 
 /** The library's configuration for one app at one issuer. What is not named here is off. */
 export function providerConfiguration(deps: ConfigurationDeps): Configuration {

@@ -16,14 +16,20 @@ export class UnitOfWork {
   readonly appId: string;
   /** What was read or written in this request, by kind and id. */
   readonly memo = new Map<string, unknown>();
-  readonly #writes: Write[] = [];
+  #writes: { write: Write; lasting: boolean }[] = [];
 
   constructor(appId: string) {
     this.appId = appId;
   }
 
-  add(write: Write): void {
-    this.#writes.push(write);
+  /** `lasting`: stays when the rest is forgotten, because something presented is used up whatever it led to. */
+  add(write: Write, { lasting = false }: { lasting?: boolean } = {}): void {
+    this.#writes.push({ write, lasting });
+  }
+
+  /** Forgets what the request was about to change: it grants nothing after all. */
+  discard(): void {
+    this.#writes = this.#writes.filter(({ lasting }) => lasting);
   }
 
   get isEmpty(): boolean {
@@ -35,7 +41,7 @@ export class UnitOfWork {
     if (this.isEmpty) return undefined;
     const writes = this.#writes.splice(0);
     return db.transaction(this.appId, async (tx) => {
-      for (const write of writes) {
+      for (const { write } of writes) {
         const refusal = await write(tx);
         if (refusal) return refusal;
       }

@@ -7,6 +7,7 @@ export const metricNames = {
   requestDuration: 'http_server_request_duration_seconds',
   signIns: 'latchkey_sign_ins_total',
   tokensIssued: 'latchkey_tokens_issued_total',
+  tokenHooks: 'latchkey_token_hooks_total',
   mails: 'latchkey_mails_total',
   logoutTokens: 'latchkey_logout_tokens_total',
   jobsPending: 'latchkey_jobs_pending',
@@ -58,6 +59,12 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
     hashesWaiting: new Gauge({
       name: metricNames.hashesWaiting,
       help: 'Password hashes that wait for a core.',
+      registers,
+    }),
+    tokenHooks: new Counter({
+      name: metricNames.tokenHooks,
+      help: 'Calls of token hooks, by result.',
+      labelNames: ['result'],
       registers,
     }),
     /** The text of /metrics. */

@@ -15,6 +15,8 @@ export type AdminApiDeps = DomainDeps &
       Access,
       'listSessions' | 'listGrants' | 'endSessionOfUser' | 'revokeGrantOfUser' | 'endUserAccess'
     >;
+    /** Hosts that hooks may live on although they are not public. */
+    outboundAllowedHosts: readonly string[];
     /** The public address without a trailing slash. */
     baseUrl: string;
     /** undefined: every request is answered 401. */

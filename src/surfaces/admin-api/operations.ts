@@ -7,6 +7,7 @@ import type { AdminApiDeps } from './deps.ts';
 import { domainOperations } from './domains/routes.ts';
 import { keyOperations } from './keys/routes.ts';
 import type { Operation } from './operation.ts';
+import { tokenHookOperations } from './token-hook/routes.ts';
 import { accessOperations } from './users/access-routes.ts';
 import { userOperations } from './users/routes.ts';
 
@@ -19,6 +20,7 @@ export function adminOperations(deps: AdminApiDeps): readonly Operation[] {
     ...secretOperations(deps),
     ...apiOperations(deps),
     ...keyOperations(deps),
+    ...tokenHookOperations(deps),
     ...userOperations(deps),
     ...accessOperations(deps),
     ...auditEventOperations(deps),

@@ -78,6 +78,7 @@ export async function startAdminHost(change: Partial<AdminApiDeps> = {}): Promis
       lookup: { forget: () => {} },
       resolveTxt: () => Promise.resolve([]),
     },
+    outboundAllowedHosts: [],
     adminApiKey: ADMIN_KEY,
     ...change,
   };
