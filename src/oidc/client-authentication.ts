@@ -8,7 +8,7 @@ import { spend } from '../storage/spent.ts';
 import { certificateIsCalled, type CertificateNameSetting } from './certificate-names.ts';
 import { isRegisteredUri } from './redirect-comparison.ts';
 import type { RemoteKeys } from './remote-keys.ts';
-import { unitOfWork } from './unit-of-work.ts';
+import { unitOfWork, type Write } from './unit-of-work.ts';
 
 /** What of mutual TLS this deployment's proxy makes possible. */
 export type MutualTls = { selfSigned: boolean; verified: boolean };
@@ -114,7 +114,7 @@ function requireFreshAssertion(
     throw new errors.InvalidClientAuth('the JWT is of another type');
   const unit = unitOfWork();
   unit.memo.set(ASSERTION_UNDER_WAY, digestOf(`${iss}${jti}`));
-  unit.add(async (tx) => {
+  const spendIt: Write = async (tx) => {
     const won = await spend(tx, {
       appId: unit.appId,
       kind: 'client_assertion',
@@ -122,7 +122,9 @@ function requireFreshAssertion(
       ttlSeconds: Math.max(1, exp - now) + CLOCK_TOLERANCE_SECONDS * 2,
     });
     return won ? undefined : { error: 'invalid_client', description: 'client authentication failed' };
-  });
+  };
+  // Also where the request is refused later and gives everything else back.
+  unit.add(spendIt, { lasting: true });
   return Promise.resolve();
 }
 
