@@ -7,16 +7,36 @@ export const appProtocolSettings = {
     .strictObject({
       /** Pushed authorization requests (RFC 9126). */
       pushed_authorization_requests: z.boolean().default(true),
+      /** Tokens bound to a key of the client (RFC 9449). */
+      dpop: z.boolean().default(true),
+      /** Answers of the authorization endpoint in the body of a POST. */
+      form_post: z.boolean().default(true),
+      /** Signed requests, by value (RFC 9101). */
+      request_objects: z.boolean().default(false),
+      /** Signed answers of the authorization endpoint (JARM). */
+      jwt_responses: z.boolean().default(false),
+      /** Signed answers of the introspection endpoint (RFC 9701). */
+      jwt_introspection: z.boolean().default(false),
+      /** Claims asked for one by one (OIDC Core §5.5). */
+      claims_parameter: z.boolean().default(false),
+      /** Authorization requests by POST; they are answered with the same request by GET. */
+      authorize_by_post: z.boolean().default(false),
     })
     .prefault({}),
   /** Whether every client has to push its authorization requests (RFC 9126 §6). */
   require_pushed_authorization_requests: z.boolean().default(false),
   /** How long a pushed request can be taken up. */
   par_ttl: z.int().min(5).max(60).default(60),
+  /** Whether every DPoP proof has to carry a nonce of ours (RFC 9449 §8): one made in advance is then worth nothing. */
+  dpop_require_nonce: z.boolean().default(false),
 };
 
 /** Settings of a client about the protocol. */
 export const clientProtocolSettings = {
   /** Whether this client has to push its authorization requests (RFC 9126 §6). */
   require_pushed_authorization_requests: z.boolean().default(false),
+  /** Whether this client gets tokens bound to its key only (RFC 9449 §5.2). */
+  dpop_bound_access_tokens: z.boolean().default(false),
+  /** Whether this client has to sign its authorization requests (RFC 9101 §10.5). */
+  require_signed_request_object: z.boolean().default(false),
 };

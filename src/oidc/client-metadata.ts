@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { AdapterPayload } from 'oidc-provider';
-import { pushedRequestMetadata } from './features/pushed-requests.ts';
+import { featureMetadata } from './features/features.ts';
 import { type App, authMethodOf, type Client, hasSecret } from '../apps/app.ts';
 
 /** Scopes that have a meaning everywhere (OIDC Core §5.4, §11). */
@@ -28,7 +28,7 @@ export function clientMetadata(app: App, client: Client): AdapterPayload {
       : ['authorization_code', ...(client.settings.refresh_tokens === 'never' ? [] : ['refresh_token'])],
     ...authenticationOf(client),
     scope: (service ? client.scopes : [...standardScopes, ...client.scopes]).join(' ') || undefined,
-    ...pushedRequestMetadata(app, client),
+    ...featureMetadata(app, client),
     ...(client.settings.backchannel_logout_uri === null
       ? {}
       : {

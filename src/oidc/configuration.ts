@@ -9,13 +9,15 @@ import { grantHooks } from './grant-hooks.ts';
 import { tokenHooks } from './token-hooks.ts';
 import { accountFinder, claimsConfiguration } from './account.ts';
 import { accessTokenClaims } from './claims/token-claims.ts';
+import { reachableAcrs } from './authentication-context.ts';
 import { adapterFactory } from './adapter.ts';
 import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { standardScopes } from './client-metadata.ts';
 import { cookieSigner } from './cookie-signer.ts';
 import { resourceHooks } from './resources.ts';
 import { sessionCookieName, shortCookies } from './cookies.ts';
-import { pushedRequests } from './features/pushed-requests.ts';
+import { featureAlgorithms, protocolFeatures } from './features/features.ts';
+import { signedResponseDefaults } from './features/signed-responses.ts';
 import { protocolRoutes } from './issuers.ts';
 import type { ProtocolPages } from './pages.ts';
 import { interactionRules } from './policy.ts';
@@ -38,12 +40,14 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     ...signing(deps),
     routes: protocolRoutes,
     responseTypes: ['code'],
+    acrValues: [...reachableAcrs],
     ...authentication.checks,
     scopes: plainScopes(snapshot),
     claims: claimsConfiguration(snapshot.app.settings.custom_claims),
     enabledJWA: {
       idTokenSigningAlgValues: algorithmsOf(deps.keys),
       clientAuthSigningAlgValues: authentication.signingAlgorithms,
+      ...featureAlgorithms(algorithmsOf(deps.keys)),
     },
     // RFC 9700 §2.1.1: S256 only (the library knows no other), required unless the client says otherwise.
     pkce: { required: clients.pkceRequired },
@@ -71,8 +75,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       // For metadata alone: what is sent goes through the outbox (session-ids.ts, backchannel-logout/).
       backchannelLogout: { enabled: true },
       mTLS: authentication.mTLS,
-      dPoP: { enabled: false },
-      ...pushedRequests(snapshot),
+      ...protocolFeatures(deps),
       resourceIndicators: { enabled: true, ...resources },
     },
     discovery: ownMetadata(deps),
@@ -116,14 +119,18 @@ const hooksOf = ({ snapshot, issuerUrl, mtls }: ConfigurationDeps) => ({
 
 const interactionConfiguration = ({ snapshot, appId }: ConfigurationDeps): Configuration['interactions'] => ({
   policy: interactionRules(snapshot),
-  url: (_ctx, interaction) => `/auth/${appId}/interaction/${interaction.uid}`,
+  url: (ctx, { uid }) =>
+    `/auth/${appId}/interaction/${uid}${ctx.oidc.prompts.has('create') ? '?prompt=create' : ''}`,
 });
 
-function signing({ keys }: ConfigurationDeps) {
+function signing({ keys, snapshot }: ConfigurationDeps) {
   return {
     jwks: { keys: keys.map(keyOfProvider) },
     // Of the key that signs: ID tokens, and JWT access tokens that name no other.
-    clientDefaults: { id_token_signed_response_alg: keys[0]!.algorithm },
+    clientDefaults: {
+      id_token_signed_response_alg: keys[0]!.algorithm,
+      ...signedResponseDefaults(snapshot, keys[0]!.algorithm),
+    },
   };
 }
 

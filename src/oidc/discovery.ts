@@ -4,6 +4,7 @@ import type { AppRegistry } from '../apps/registry.ts';
 import { claimsByScope } from './account.ts';
 import { authMethodsHere, type MutualTls } from './client-authentication.ts';
 import { standardScopes } from './client-metadata.ts';
+import { featureDiscovery } from './features/features.ts';
 import { protocolRoutes } from './issuers.ts';
 import { algorithmsOf, publicJwkOf } from './signing-key.ts';
 
@@ -22,13 +23,11 @@ export async function sharedDiscovery(ctx: Context, deps: Deps): Promise<void> {
     userinfo_endpoint: at(protocolRoutes.userinfo),
     introspection_endpoint: at(protocolRoutes.introspection),
     revocation_endpoint: at(protocolRoutes.revocation),
-    pushed_authorization_request_endpoint: at(protocolRoutes.pushed_authorization_request),
     end_session_endpoint: at(protocolRoutes.end_session),
     jwks_uri: at(protocolRoutes.jwks),
     scopes_supported: standardScopes,
     claims_supported: [...new Set([...Object.values(claimsByScope).flat(), 'sid', 'iss'])],
     response_types_supported: ['code'],
-    response_modes_supported: ['query', 'fragment', 'form_post'],
     grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: algorithmsOf(published),
@@ -39,9 +38,7 @@ export async function sharedDiscovery(ctx: Context, deps: Deps): Promise<void> {
     authorization_response_iss_parameter_supported: true,
     backchannel_logout_supported: true,
     backchannel_logout_session_supported: true,
-    claims_parameter_supported: false,
-    request_parameter_supported: false,
-    request_uri_parameter_supported: false,
+    ...featureDiscovery(at, algorithmsOf(published)),
   });
 }
 

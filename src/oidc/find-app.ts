@@ -108,7 +108,8 @@ function byConfirmForm(request: SharedRequest): FoundApp {
   return { appId: named[0]! };
 }
 
-function claimOf(jwt: string, claim: string): string | undefined {
+/** A claim of text, believed by nobody yet. */
+export function claimOf(jwt: string, claim: string): string | undefined {
   try {
     const value = decodeJwt(jwt)[claim];
     return typeof value === 'string' ? value : undefined;

@@ -6,6 +6,7 @@ import type {
   Grant,
   KoaContextWithOIDC,
 } from 'oidc-provider';
+import { claimsAskedFor } from './features/claims-parameter.ts';
 import { type AskedResource, askedResources } from './resources.ts';
 import { type AppSnapshot, isRefreshBoundToSession, needsConsent } from '../apps/app.ts';
 
@@ -23,11 +24,15 @@ export function grantHooks(snapshot: AppSnapshot, issuerUrl: string) {
       if (!known || needsConsent(snapshot.app, known)) return grant;
       const wanted = [...ctx.oidc.requestParamOIDCScopes];
       const granted = new Set(grant?.getOIDCScope().split(' '));
+      const claims = claimsAskedFor(ctx.oidc.params ?? {});
+      const given = new Set(grant?.getOIDCClaims());
       const resources = askedResources({ snapshot, issuerUrl }, known, ctx.oidc.params ?? {});
-      if (grant && wanted.every((scope) => granted.has(scope)) && hasResources(grant, resources))
-        return grant;
+      const isEnough =
+        wanted.every((scope) => granted.has(scope)) && claims.every((claim) => given.has(claim));
+      if (grant && isEnough && hasResources(grant, resources)) return grant;
       grant ??= new provider.Grant({ accountId: account!.accountId, clientId: client!.clientId });
       grant.addOIDCScope(wanted.join(' '));
+      if (claims.length) grant.addOIDCClaims(claims);
       addResources(grant, resources);
       await grant.save();
       return grant;

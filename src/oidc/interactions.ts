@@ -8,6 +8,7 @@ import type { EphemeralStore } from '../storage/ephemeral.ts';
 import { interactionKey, type StoredInteraction } from './adapters/interaction-adapter.ts';
 import { cookieSigner } from './cookie-signer.ts';
 import { narrowCookies, sessionCookieName, shortCookies } from './cookies.ts';
+import { claimsAskedFor } from './features/claims-parameter.ts';
 import type { Interaction, Interactions } from './interaction.ts';
 import { addResources } from './grant-hooks.ts';
 import { askedResources } from './resources.ts';
@@ -57,6 +58,8 @@ export function createInteractions(deps: InteractionsDeps): Interactions {
           clientId: interaction.client.clientId,
         });
         grant.addOIDCScope(String(interaction.params['scope'] ?? ''));
+        const claims = claimsAskedFor(interaction.params);
+        if (claims.length) grant.addOIDCClaims(claims);
         addResources(grant, interaction.resources);
         return { consent: { grantId: await grant.save() } };
       }),

@@ -1,5 +1,6 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { type AppSnapshot, needsConsent } from '../apps/app.ts';
+import { askForAccounts, refuseUnmetAcr } from './requested-prompts.ts';
 
 /**
  * When a person has to be asked: the library's own rules, minus every consent question for clients that need none.
@@ -17,5 +18,7 @@ export function interactionRules(snapshot: AppSnapshot): interactionPolicy.Defau
     const original = check.check;
     check.check = async (ctx) => asks(ctx) && (await original(ctx));
   }
+  askForAccounts(policy);
+  refuseUnmetAcr(policy);
   return policy;
 }

@@ -13,6 +13,7 @@ import { jwtAlias } from './adapters/access-token-adapter.ts';
 import type { MutualTls } from './client-authentication.ts';
 import { appsOfSessionCookies, narrowCookies, sessionCookieName } from './cookies.ts';
 import { sharedDiscovery, sharedKeys } from './discovery.ts';
+import { repeatByGet } from './features/authorize-by-post.ts';
 import { findApp, type FoundApp } from './find-app.ts';
 import { type IssuerKind, issuerUrl, protocolRoutes } from './issuers.ts';
 import { DISCOVERY, doorTable, isProtocolPath } from './protocol-paths.ts';
@@ -108,6 +109,9 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
   const { appId } = visit.found;
   stateOf(ctx).startUrl = siteOf(source.snapshot);
   const issuer = issuerUrl(deps.baseUrl, appId, visit.issuer);
+  const asks = ctx.method === 'POST' && visit.path === protocolRoutes.authorization && body !== undefined;
+  if (asks && source.snapshot.app.settings.features.authorize_by_post)
+    return repeatByGet(ctx, issuer + visit.path, body);
   const request = narrowedRequest({
     original: ctx.req,
     issuerUrl: issuer,

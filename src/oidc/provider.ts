@@ -8,8 +8,8 @@ import { narrowClientRules } from './client-authentication.ts';
 import { type ConfigurationDeps, providerConfiguration } from './configuration.ts';
 import { widenSetCookies } from './cookies.ts';
 import { readHintsWith } from './id-token-hint.ts';
-import { tellLifetime } from './features/pushed-requests.ts';
-import { allowOfflineAccess } from './offline-access.ts';
+import { claimOf } from './find-app.ts';
+import { completeFeatures, narrowFeatures } from './features/features.ts';
 import { withResourceMetadata } from './protected-resources.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import { refuse } from './refusal.ts';
@@ -36,7 +36,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   // Scheme and host come from the request we made from configuration, never from the client's (see narrowed-request.ts).
   provider.proxy = true;
   provider.silent = true;
-  allowOfflineAccess(provider, deps.snapshot);
+  narrowFeatures(provider, deps);
   readHintsWith(provider, deps);
   const failures = new WeakMap<object, unknown>();
   provider.on('server_error', (ctx, error) => {
@@ -73,7 +73,7 @@ export function createProvider(deps: ProviderDeps): Provider {
       if (failure !== undefined) return answerFailure(deps, ctx, failure);
       // Also on 4xx: what reuse revoked stays revoked.
       const refusal = await unit.commit(deps.db);
-      if (refusal) refuse(ctx, refusal, deps);
+      if (refusal) await refuse(ctx, refusal, deps);
     } catch (error) {
       answerFailure(deps, ctx, error);
     } finally {
@@ -108,7 +108,7 @@ function answerFailure(deps: ProviderDeps, ctx: KoaContextWithOIDC, error: unkno
 
 function finish(ctx: KoaContextWithOIDC, deps: ProviderDeps): void {
   completeSignOut(ctx, deps);
-  tellLifetime(ctx, deps.snapshot.app.settings);
+  completeFeatures(ctx, deps.snapshot);
   allowFormPost(ctx);
   const cookies = ctx.response.get('set-cookie') as unknown as string | string[] | undefined;
   if (cookies?.length) ctx.set('set-cookie', widenSetCookies(([] as string[]).concat(cookies), deps.appId));
@@ -121,11 +121,23 @@ function finish(ctx: KoaContextWithOIDC, deps: ProviderDeps): void {
     return;
   }
   const origin = ctx.get('origin');
-  const allowed = ctx.oidc?.client && origin && ctx.response.get('access-control-allow-origin') === origin;
+  const judged = ctx.oidc?.client !== undefined || mayReadRefusal(ctx, deps, origin);
+  const allowed = judged && origin && ctx.response.get('access-control-allow-origin') === origin;
   if (!allowed) {
     ctx.remove('access-control-allow-origin');
     ctx.remove('access-control-expose-headers');
   }
+}
+
+/**
+ * A proof is refused at userinfo before the client is known, yet its script has to read the nonce (RFC 9449 §8). The
+ * origin is then judged by the client that the token names, unverified: all there is to read is the refusal.
+ */
+function mayReadRefusal(ctx: KoaContextWithOIDC, { snapshot }: ProviderDeps, origin: string): boolean {
+  const [, token] = /^(?:Bearer|DPoP) (\S+)$/i.exec(ctx.get('authorization')) ?? [];
+  if (ctx.oidc?.route !== 'userinfo' || ctx.status < 400 || token === undefined) return false;
+  const clientId = claimOf(token, 'client_id');
+  return snapshot.clients.get(clientId ?? '')?.allowedOrigins.includes(origin) ?? false;
 }
 
 /** Forms that end at the app: the page of `response_mode=form_post`, and the one of sign-out (Chromium applies form-action to redirects too). */

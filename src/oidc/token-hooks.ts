@@ -8,6 +8,7 @@ import {
 import type { AppSettings, AppSnapshot } from '../apps/app.ts';
 import { apiOfAudience } from '../apps/apis/api.ts';
 import { seconds } from '../kernel/duration.ts';
+import { userinfoClaims } from './features/claims-parameter.ts';
 import { rotationOf } from './adapters/refresh-token-adapter.ts';
 
 /** How tokens of an app look and how long they live: the design's answers where the library asks. */
@@ -64,12 +65,16 @@ export function tokenHooks(snapshot: AppSnapshot) {
       jwt: { payload: Record<string, unknown> },
     ): void {
       if (token.kind === 'AccessToken') {
-        const { grantId, sid } = token as AccessToken;
-        Object.assign(jwt.payload, { gid: grantId, ...(sid ? { sid } : {}) });
+        Object.assign(jwt.payload, grantClaims(token as AccessToken, appId));
       }
       if (token.aud === appId) Object.assign(token, { aud: undefined });
     },
   };
+}
+
+function grantClaims({ aud, claims, grantId, sid }: AccessToken, appId: string): object {
+  const asked = aud === appId ? userinfoClaims(claims) : {};
+  return { gid: grantId, ...(sid ? { sid } : {}), ...asked };
 }
 
 /** Seconds, and the seam where a successor gets its value: it runs before the library draws one. */

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { audit } from '../events/audit.ts';
 import { digestOf } from '../kernel/secret.ts';
+import { acrOf } from '../oidc/authentication-context.ts';
 import type { Interaction } from '../oidc/interaction.ts';
 import { spend } from '../storage/spent.ts';
 import type { Transaction } from '../storage/database.ts';
@@ -49,7 +50,7 @@ export async function completeSignIn({ deps, ctx, interaction }: Where, evidence
   const signedIn = {
     userId,
     amr: evidence.amr,
-    acr: evidence.acr,
+    acr: acrOf(evidence.amr),
     authTimeSeconds: Math.floor(Date.now() / 1000),
   };
   await deps.interactions.finishLogin(ctx, interaction, signedIn);

@@ -6,9 +6,8 @@ import type { Attempt } from './lockout/attempt.ts';
 export type Evidence = {
   /** Name of the method, for the audit trail. */
   method: string;
-  /** RFC 8176 where it has a word; nothing that did not happen. */
+  /** RFC 8176 where it has a word; nothing that did not happen. The `acr` follows from it. */
   amr: string[];
-  acr?: string | undefined;
   /** The normalized identifier that was proved; its user must still have it. */
   identifier: string;
   /** The attempt that was reserved for it, which did not fail after all. */

@@ -42,6 +42,12 @@ function everythingOffered(at: string, settings: AppSettings): Record<string, un
   );
 }
 
+/** Where an account is made, if the app lets people do that. */
+export function signUpUrl(step: Step): string | undefined {
+  const { sign_up_url: url } = everythingOffered(interactionPath(step), step.snapshot.app.settings);
+  return typeof url === 'string' ? url : undefined;
+}
+
 /** `login_hint` fills in the address (OIDC Core §3.1.2.1); anything else it may hold is left out. */
 function hintOf(hint: unknown): string {
   return typeof hint === 'string' && hint.length <= 254 && /^[^\s@]+@[^\s@]+$/.test(hint) ? hint : '';

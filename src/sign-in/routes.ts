@@ -7,7 +7,8 @@ import type { SignInDeps } from './deps.ts';
 import { spendResult } from './complete.ts';
 import { alreadyFinished } from './errors.ts';
 import { mountInvitation } from './invitation/routes.ts';
-import { methods, showSignIn } from './offer.ts';
+import { methods, showSignIn, signUpUrl } from './offer.ts';
+import { goTo } from './onward.ts';
 import { onStep, type Step } from './step.ts';
 
 // GET  /auth/{app_id}/interaction/{uid}         → the page that is due: sign-in or consent
@@ -26,7 +27,10 @@ export function signInRoutes(deps: SignInDeps): Middleware {
 
 async function showDue(step: Step): Promise<void> {
   const { name } = step.interaction.prompt;
-  if (name === 'login') showSignIn(step);
+  // OpenID Connect Initiating User Registration 1.0 §4. Only on the way in: from there a link leads back to signing in.
+  const signUp = name === 'login' && step.ctx.query['prompt'] === 'create' ? signUpUrl(step) : undefined;
+  if (signUp) goTo(step.ctx, signUp);
+  else if (name === 'login') showSignIn(step);
   else if (name === 'consent') await showConsent(step);
   else throw alreadyFinished();
 }

@@ -10,7 +10,7 @@ const RESERVED = new Set(
     'iss sub aud exp nbf iat jti typ cty alg kid cnf act may_act scope client_id azp nonce auth_time acr amr at_hash',
     'c_hash s_hash sid events sub_id authorization_details active token_type username htm htu ath toe txn vot vtm',
     // Ours
-    'app_id gid org_id session_id grant_id',
+    'app_id gid org_id session_id grant_id userinfo_claims',
     // OpenID Connect Core §5.1
     'name given_name family_name middle_name nickname preferred_username profile picture website email email_verified',
     'gender birthdate zoneinfo locale phone_number phone_number_verified address updated_at',

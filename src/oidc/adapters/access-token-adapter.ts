@@ -5,6 +5,7 @@ import { apiOfAudience } from '../../apps/apis/api.ts';
 import { isReservedClaim } from '../../apps/claims/names.ts';
 import { scoped } from '../../storage/database.ts';
 import { accessTokenState, denyToken, isDenied } from '../../users/grants/token-state.ts';
+import { askedOfUserinfo } from '../features/claims-parameter.ts';
 import { algorithmsOf, keySetOf } from '../signing-key.ts';
 import { unitOfWork } from '../unit-of-work.ts';
 import { type AdapterDeps, epochSeconds } from './adapter-deps.ts';
@@ -108,6 +109,7 @@ function payloadOf(model: string, claims: JWTPayload): AdapterPayload {
     ...(model === 'AccessToken' ? { accountId: claims.sub!, grantId: String(claims['gid']) } : {}),
     ...(forUserinfo ? {} : { aud: claims.aud as string }),
     ...boundTo(claims),
+    ...askedOfUserinfo(claims['userinfo_claims']),
     extra: {
       ...ownClaims(claims),
       app_id: claims['app_id'],

@@ -10,6 +10,7 @@ import {
 } from '../../users/grants/store.ts';
 import { audit } from '../../events/audit.ts';
 import { type Refusal, unitOfWork } from '../unit-of-work.ts';
+import { provedKey } from '../features/dpop.ts';
 import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
 import { jwtAlias } from './access-token-adapter.ts';
 import { rememberGrant } from './grant-adapter.ts';
@@ -40,13 +41,13 @@ export class RefreshTokenAdapter implements Adapter {
     // Introspection and revocation ask every model; a JWT is none of ours.
     if (value.startsWith(jwtAlias)) return undefined;
     const unspent = await this.#cached(value);
-    if (unspent) return firstUse(this.#successorsOf(value), value, unspent);
+    const successors = this.#successorsOf(value, await provedKey(Provider.ctx, this.#deps.snapshot));
+    if (unspent) return firstUse(successors, value, unspent);
     const stored = await this.#read(scoped(this.#deps.db, this.#deps.appId), value);
     if (!stored) return undefined;
     const payload = stored.payload as AdapterPayload;
     const remaining = Number(stored.remaining);
     rememberGrant(String(payload.grantId), stored.grant_payload, stored.grant_remaining);
-    const successors = this.#successorsOf(value);
     if (!stored.consumed) {
       await this.#fill(digestOf(value), payload, remaining);
       return firstUse(successors, value, { payload, remaining });
@@ -145,9 +146,11 @@ export class RefreshTokenAdapter implements Adapter {
     await cache.fill(appId, { kind: 'refresh_token', id: digest, version: 1, value, ttlSeconds: remaining });
   }
 
-  #successorsOf(value: string): string[] {
+  /** The proved key goes into it: whoever retries with another key (RFC 9449 §5) gets nowhere near the same successor. */
+  #successorsOf(value: string, key: string | undefined): string[] {
+    const message = key === undefined ? value : `${value} ${key}`;
     return this.#deps.rootKeys.map((root) =>
-      macOf(deriveKey(root, `refresh-successor:${this.#deps.appId}`), value),
+      macOf(deriveKey(root, `refresh-successor:${this.#deps.appId}`), message),
     );
   }
 

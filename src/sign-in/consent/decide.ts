@@ -1,4 +1,6 @@
 import { audit } from '../../events/audit.ts';
+import { claimsByScope } from '../../oidc/account.ts';
+import { claimsAskedFor } from '../../oidc/features/claims-parameter.ts';
 import type { Interaction } from '../../oidc/interaction.ts';
 import { authorOf } from '../author.ts';
 import { spendResult } from '../complete.ts';
@@ -20,11 +22,20 @@ export async function decideConsent(step: Step, decision: 'allow' | 'deny'): Pro
       userId,
       clientId: interaction.client.clientId,
       result: 'success',
-      details: { scopes: scopesAskedFor(interaction) },
+      details: { scopes: scopesAskedFor(interaction), claims: claimsAskedFor(interaction.params) },
     });
   });
   if (decision === 'allow') await deps.interactions.finishConsent(ctx, interaction);
   else await deps.interactions.abort(ctx, interaction);
+}
+
+/** Where single claims are asked for, in the words of the scopes they belong to. */
+export function scopesInWords(interaction: Interaction): string[] {
+  const claims = claimsAskedFor(interaction.params);
+  const behind = Object.entries(claimsByScope)
+    .filter(([scope, names]) => scope !== 'openid' && names.some((name) => claims.includes(name)))
+    .map(([scope]) => scope);
+  return [...new Set([...scopesAskedFor(interaction), ...behind])];
 }
 
 export function scopesAskedFor(interaction: Interaction): string[] {

@@ -7,7 +7,7 @@ import { userById } from '../../users/store.ts';
 import type { SignInDeps } from '../deps.ts';
 import { show } from '../page.ts';
 import { interactionPath, onStep, type Step } from '../step.ts';
-import { decideConsent, scopesAskedFor } from './decide.ts';
+import { decideConsent, scopesInWords } from './decide.ts';
 
 // POST …/consent {decision: allow|deny} → back to the app; the page itself is the interaction's GET
 export function mountConsent(router: Router, deps: SignInDeps): void {
@@ -25,7 +25,7 @@ async function decide(step: Step): Promise<void> {
 function wordsFor({ ctx, interaction, snapshot }: Step): { name: string; title: string; detail: string }[] {
   const locale = localeOf(ctx);
   const ofApis = allScopeNames(snapshot.apis);
-  const own = scopesAskedFor(interaction).filter((scope) => !ofApis.has(scope));
+  const own = scopesInWords(interaction).filter((scope) => !ofApis.has(scope));
   const theirs = interaction.resources.flatMap(({ api, scopes }) => {
     if (!api) return [];
     const named = (name: string, title: string) => ({
