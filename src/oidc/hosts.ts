@@ -21,6 +21,8 @@ export type HostsDeps = Pick<HttpDeps, 'log'> & {
 
 /** Whoever watches the process asks by address, and also while the store that knows the domains is away. */
 const WATCHED = new Set(['/healthz', '/readyz', '/health']);
+/** What is published below an issuer by others than the protocol library (protected-resources.ts). */
+const PUBLISHED = new Set(['/.well-known/oauth-protected-resource/userinfo']);
 const WARN_EVERY_MS = 60_000;
 
 /**
@@ -83,7 +85,7 @@ async function enterDomain(deps: HostsDeps, ctx: Context, appId: string, origin:
   const pages = `/auth/${appId}`;
   const isPage = ctx.path.startsWith(`${pages}/`) && !isProtocolPath(ctx.path.slice(pages.length));
   const isAsset = ctx.path.startsWith('/assets/') || ctx.path === '/favicon.ico';
-  if (isPage || isAsset || isProtocolPath(ctx.path)) return;
+  if (isPage || isAsset || isProtocolPath(ctx.path) || PUBLISHED.has(ctx.path)) return;
   const snapshot = await deps.registry.lastKnown(appId);
   stateOf(ctx).app = snapshot && pageAppOf(snapshot.app);
   throw notFound();

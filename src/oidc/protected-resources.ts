@@ -2,10 +2,11 @@ import type { Context, Middleware } from 'koa';
 import type { Api } from '../apps/apis/api.ts';
 import { resourceMetadata } from '../apps/apis/present.ts';
 import { type AppRegistry, isAppId } from '../apps/registry.ts';
-import { stateOf } from '../http/request-state.ts';
+import { type Site, stateOf } from '../http/request-state.ts';
 import { answering, routesNamed } from '../http/route-table.ts';
 import { standardScopes } from './client-metadata.ts';
 import { issuerUrl, protocolRoutes } from './issuers.ts';
+import { homeIssuer, serviceAt } from './served.ts';
 
 type Deps = { baseUrl: string; registry: AppRegistry };
 
@@ -38,17 +39,23 @@ export function protectedResources(deps: Deps): Middleware {
       ? `${WELL_KNOWN}/:resource`
       : '/auth/:app_id/apis/:api_id/oauth-protected-resource';
     const document = found
-      ? await metadataOfUserinfo(deps, found[2])
+      ? await metadataOfUserinfo(deps, found[2], stateOf(ctx).site)
       : await metadataOfApi(deps, api![1]!, api![2]!);
     if (!document) return next();
     publish(ctx, document);
   }, routesNamed(ROUTES));
 }
 
-async function metadataOfUserinfo({ baseUrl, registry }: Deps, appId: string | undefined) {
-  const served = appId === undefined || (isAppId(appId) && (await registry.lastKnown(appId)));
-  if (!served) return undefined;
-  const issuer = appId === undefined ? baseUrl : issuerUrl(baseUrl, appId, 'own');
+async function metadataOfUserinfo(
+  { baseUrl, registry }: Deps,
+  appId: string | undefined,
+  site: Site | undefined,
+) {
+  const snapshot = appId !== undefined && isAppId(appId) ? await registry.lastKnown(appId) : undefined;
+  const isServed = snapshot && serviceAt(baseUrl, snapshot, 'own') !== 'nothing';
+  if (appId !== undefined && !isServed) return undefined;
+  // At the domain of an app there is no other issuer than its origin.
+  const issuer = appId === undefined ? (site?.origin ?? baseUrl) : issuerUrl(baseUrl, appId, 'own');
   return {
     resource: issuer + protocolRoutes.userinfo,
     authorization_servers: [issuer],
@@ -60,7 +67,7 @@ async function metadataOfUserinfo({ baseUrl, registry }: Deps, appId: string | u
 async function metadataOfApi({ baseUrl, registry }: Deps, appId: string, apiId: string) {
   const snapshot = isAppId(appId) ? await registry.lastKnown(appId) : undefined;
   const api = [...(snapshot?.apis.values() ?? [])].find((one: Api) => one.apiId === apiId);
-  return api && resourceMetadata(api, issuerUrl(baseUrl, appId, 'own'));
+  return api && resourceMetadata(api, issuerUrl(baseUrl, appId, homeIssuer(baseUrl, snapshot!)));
 }
 
 /** Public documents, for clients that run in browsers too. */

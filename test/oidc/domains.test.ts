@@ -61,6 +61,10 @@ for (const driver of drivers) {
       expect(addresses).to.have.length.greaterThan(6);
       for (const [name, url] of addresses) expect(url, name).to.match(/^https:\/\/id\.shop\.example\//);
       expect((await at(SHOP, '/.well-known/oauth-authorization-server')).status).to.equal(200);
+      const userinfo = (await (
+        await at(SHOP, '/.well-known/oauth-protected-resource/userinfo')
+      ).json()) as object;
+      expect(userinfo).to.include({ resource: `${SHOP}/userinfo` });
       expect((await latchkey.admin('GET', '/apps/shop')).body.issuer).to.equal(SHOP);
 
       const { configuration, request, callback } = await signInAt(SHOP, shop);
