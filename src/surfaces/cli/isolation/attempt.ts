@@ -32,6 +32,8 @@ export type Attempt = {
   allows: Allowed;
   /** Whose secrets must not be in the answer. */
   hides: 'a' | 'b';
+  /** What must not be in the answer either, though it is no secret. */
+  unlike?: readonly string[] | undefined;
 };
 
 /** Rules make the attempts at one route; undefined: this rule knows nothing of it. */
@@ -46,6 +48,7 @@ export type Parts = {
   headers?: Record<string, string | undefined>;
   allows?: Allowed;
   hides?: 'a' | 'b';
+  unlike?: readonly string[];
 };
 
 /** How one attempt at `url` is written for a route's method. */
@@ -54,7 +57,7 @@ export function attempt(
   parts: Parts,
 ): Attempt {
   const { route, issuer } = at;
-  const { fields, json, credential, how, allows = 'refusal', hides = 'b' } = parts;
+  const { fields, json, credential, how, allows = 'refusal', hides = 'b', unlike } = parts;
   const url = new URL(at.url);
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(parts.headers ?? {}))
@@ -71,7 +74,7 @@ export function attempt(
     headers['origin'] ??= url.origin;
   }
   const request = { method: route.method, url: url.href, headers, body };
-  return { route, issuer, credential, how, request, allows, hides };
+  return { route, issuer, credential, how, request, allows, hides, unlike };
 }
 
 /** A path of the table with its names filled in; undefined when one of them is not known. */

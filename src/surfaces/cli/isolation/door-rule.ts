@@ -22,7 +22,7 @@ const doors: Record<string, Attempts> = {
   '/logout': signOut,
   '/logout/confirm': confirmSignOut,
   '/logout/success': published,
-  '/.well-known/jwks.json': published,
+  '/.well-known/jwks.json': keys,
   '/.well-known/openid-configuration': published,
   '/.well-known/oauth-authorization-server': published,
 };
@@ -233,6 +233,19 @@ function confirmSignOut(door: Door): Attempt[] {
   return cookies.map(({ how, cookie }) =>
     write({ credential: 'sign-out form', how, fields, headers: { cookie } }),
   );
+}
+
+/** An app's own issuer vouches for no key of another app, and the shared one for none of any app's own. */
+function keys(door: Door): Attempt[] {
+  const { a, b } = door.world;
+  const kids = door.issuer === 'own' ? [a.ids['kid']!] : [a.ids['kid']!, b.ids['kid']!];
+  const verified = door.write({
+    credential: 'signed token',
+    how: 'verified with what is published here',
+    allows: 'public',
+    unlike: kids,
+  });
+  return [verified, ...published(door)];
 }
 
 /** Documents for everybody: with everything of A they say no more than without. */

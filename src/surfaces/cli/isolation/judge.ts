@@ -26,7 +26,7 @@ export function secretsOf(side: Side): string[] {
 
 /** Why an answer is not the refusal that was due; undefined when it is. */
 export function faultIn(
-  { request, allows, hides, route }: Attempt,
+  { request, allows, hides, route, unlike = [] }: Attempt,
   answer: Answer,
   secrets: Record<'a' | 'b', readonly string[]>,
 ): string | undefined {
@@ -37,6 +37,7 @@ export function faultIn(
   const seen = `${answer.text}\n${JSON.stringify([...answer.headers])}`;
   if (secrets[hides].some((word) => seen.includes(word) && !sent.includes(word)))
     return "shows what is only the other app's to see";
+  if (unlike.some((word) => seen.includes(word))) return "publishes what is the other app's";
   if (location !== undefined && isGrant(location, route.path)) return 'leads on with what was asked for';
   if (status >= 300) return undefined;
   for (const name of ['access_token', 'id_token', 'refresh_token', 'code', 'request_uri', 'device_code'])
