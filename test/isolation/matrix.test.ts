@@ -5,7 +5,7 @@ import { inLines, runMatrix, startForMatrix } from './matrix.ts';
 
 for (const driver of drivers) {
   describe(`the isolation matrix, on ${driver}`, function () {
-    this.timeout(240_000);
+    this.timeout(600_000);
     let latchkey: TestLatchkey;
     let report: Report;
 

@@ -9,7 +9,7 @@ import { type Mutation, mutations } from './mutations.ts';
 const root = new URL('../..', import.meta.url).pathname;
 
 describe('the isolation matrix turns red', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let seen = 0;
   const fatal = mutations.filter(({ survives }) => !survives);
   after(() => console.log(`      ${seen} of ${fatal.length} mutations killed`));
@@ -24,7 +24,7 @@ describe('the isolation matrix turns red', function () {
 });
 
 describe('the isolation matrix stays green', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
 
   for (const mutation of mutations.filter(({ survives }) => survives))
     it(`when ${mutation.name}`, async () => {

@@ -96,7 +96,7 @@ function special(world: World, route: Route): Attempt[] {
         },
       ),
     );
-  if (below.endsWith('/keys/rotate'))
+  if (below === '/apps/:app_id/keys/rotate')
     found.push(
       attempt(
         { route, url },
