@@ -20,6 +20,11 @@ export class Agent {
     return [...this.#jar.keys()].map((key) => key.split(' ')[0]!);
   }
 
+  /** Name, value and path of every cookie. */
+  cookies(): [string, string, string][] {
+    return [...this.#jar].map(([key, { value, path }]) => [key.split(' ')[0]!, value, path]);
+  }
+
   cookie(name: string): string | undefined {
     return [...this.#jar].find(([key]) => key.startsWith(`${name} `))?.[1].value;
   }
