@@ -4,7 +4,7 @@ import Koa, { type Middleware } from 'koa';
 import { ERASE_APP } from './apps/delete-app.ts';
 import { eraseApp } from './apps/erase/erase-app.ts';
 import { keepKeys } from './apps/keys/chores.ts';
-import { localVault } from './apps/keys/local-vault.ts';
+import type { KeyVault } from './apps/keys/signer.ts';
 import { publicationLead } from './apps/keys/signing-key.ts';
 import { type AppRegistry, createAppRegistry } from './apps/registry.ts';
 import { createDomainLookup, type DomainLookup } from './apps/domains/lookup.ts';
@@ -32,6 +32,7 @@ import { protocolPages } from './oidc/pages.ts';
 import { protocolDoors } from './oidc/protocol-doors.ts';
 import { protectedResources } from './oidc/protected-resources.ts';
 import { createProviderCache } from './oidc/provider-cache.ts';
+import { vaultFrom } from './vault.ts';
 import { openStores, type Stores } from './open-stores.ts';
 import { createPasswordHasher, type PasswordHasher } from './sign-in/passwords/hash.ts';
 import { sendInvitation } from './sign-in/invitation/send.ts';
@@ -92,6 +93,7 @@ type Parts = {
   assets: Assets;
   registry: AppRegistry;
   domains: DomainLookup;
+  vault: KeyVault;
   access: Access;
   jobs: EnqueueDeps;
   worker: Worker;
@@ -154,7 +156,8 @@ function makeParts(
   const { config, log } = options;
   const rootKeys = config.encryptionKeys.reveal();
   const { db, operatorDb } = stores;
-  const registry = createAppRegistry({ db, operatorDb, rootKeys });
+  const vault = vaultFrom(config, log);
+  const registry = createAppRegistry({ db, operatorDb, rootKeys, vault });
   const assets = createAssets(join(options.root, 'views', 'assets'));
   const views = createViews({ viewsDir: join(options.root, 'views'), assets });
   const outgoing = createOutgoing({ allowedHosts: config.outboundAllowedHosts, log });
@@ -183,6 +186,7 @@ function makeParts(
     http,
     assets,
     registry,
+    vault,
     access: createAccess({ db, cache: stores.cache, jobs }),
     jobs,
     domains: createDomainLookup(operatorDb),
@@ -215,11 +219,11 @@ function makeWorkers(deps: WorkerDeps): { worker: Worker; courier: Worker; jobs:
   return { worker, courier, jobs: { rootKeys: deps.rootKeys, wake } };
 }
 
-const appsDeps = ({ stores, jobs, registry, options }: Parts) => ({
+const appsDeps = ({ stores, jobs, registry, options, vault }: Parts) => ({
   operatorDb: stores.operatorDb,
   rootKeys: jobs.rootKeys,
   registry,
-  keys: { vault: localVault, leadSeconds: publicationLead(options.config.jwksMaxAge) },
+  keys: { vault, leadSeconds: publicationLead(options.config.jwksMaxAge) },
   enqueueJob: async (tx: Parameters<typeof enqueueJob>[0], job: Parameters<typeof enqueueJob>[2]) => {
     await enqueueJob(tx, jobs, job);
   },

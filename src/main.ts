@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { administer } from './administer.ts';
 import { routeTable, startLatchkey } from './app.ts';
 import { migrateOnly } from './open-stores.ts';
 import { runCommandLine } from './surfaces/cli/run.ts';
@@ -13,4 +14,5 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   start: (config, log) => startLatchkey({ config, log, version, root }),
   routes: routeTable,
   migrate: (config, log) => migrateOnly({ config, log, migrationsDir: join(root, 'migrations') }),
+  administer: (config, log) => administer({ config, log, root }),
 });

@@ -10,7 +10,7 @@ import {
   pendingGraves,
 } from './storage/artifact-cache.ts';
 import { Database, type DatabaseOptions } from './storage/database.ts';
-import { startEmbeddedPostgres } from './storage/embedded-postgres.ts';
+import { runningPostgres, startEmbeddedPostgres } from './storage/embedded-postgres.ts';
 import type { EphemeralStore } from './storage/ephemeral.ts';
 import { ephemeralOnPostgres } from './storage/ephemeral-postgres.ts';
 import { ephemeralOnRedis } from './storage/ephemeral-redis.ts';
@@ -37,6 +37,8 @@ export type OpenOptions = {
   log: Logger;
   migrationsDir: string;
   observe?: DatabaseOptions['observe'];
+  /** For commands: use the embedded database of a server that runs, and leave it running. */
+  attach?: boolean;
 };
 
 /** Starts or connects to the stores the configuration names, with the schema up to date. */
@@ -129,12 +131,15 @@ type Where = {
   stop(): Promise<void>;
 };
 
-async function locateDatabase({ config, log }: OpenOptions): Promise<Where> {
+async function locateDatabase({ config, log, attach }: OpenOptions): Promise<Where> {
   if (config.database.kind === 'embedded') {
-    const postgres = await startEmbeddedPostgres({
-      dataDir: config.dataDir,
-      log: (message, fields) => log.info(fields ?? {}, message),
-    });
+    const running = attach ? await runningPostgres(config.dataDir) : undefined;
+    const postgres =
+      (running && { ...running, stop: () => Promise.resolve() }) ??
+      (await startEmbeddedPostgres({
+        dataDir: config.dataDir,
+        log: (message, fields) => log.info(fields ?? {}, message),
+      }));
     const as = (user: string): pg.ClientConfig => ({
       host: postgres.socketDir,
       database: postgres.database,

@@ -61,6 +61,8 @@ export type Config = {
   adminApiKeyPath: string | undefined;
   /** Seconds that public keys and metadata may be cached. */
   jwksMaxAge: number;
+  /** undefined: private halves are sealed in the database. `url` has no trailing slash. */
+  signer: { url: string; token: Secret | undefined } | undefined;
   /** 0: only on demand. */
   sharedKeyRotationDays: number;
   /** Addresses or CIDRs. */

@@ -88,6 +88,10 @@ function plainValues({
     redis: values.REDIS_URL,
     smtpUrl: values.SMTP_URL,
     mailFrom: values.MAIL_FROM ?? `no-reply@${hostname.replace(/[[\]]/g, '')}`,
+    signer: values.SIGNER_URL && {
+      url: values.SIGNER_URL.reveal().replace(/\/$/, ''),
+      token: values.SIGNER_TOKEN,
+    },
     jwksMaxAge: values.JWKS_MAX_AGE ?? 300,
     sharedKeyRotationDays: values.SHARED_KEY_ROTATION_DAYS ?? 90,
     trustedProxies: values.TRUSTED_PROXIES ?? [],

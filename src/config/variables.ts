@@ -110,6 +110,18 @@ export const environmentSchema = z.object({
     default: '`90`',
     example: '90',
   }),
+  SIGNER_URL: variable(format.secretUrl(['https:', 'http:']), {
+    sentence:
+      'A signer in front of a KMS or HSM where new signing keys are made and kept; docs/operations.md says what it has to answer.',
+    default: 'private halves are sealed in the database',
+    example: 'https://signer.internal.example.com',
+  }),
+  SIGNER_TOKEN: variable(format.secretOfLength(16), {
+    sentence: 'A bearer token that is sent to SIGNER_URL.',
+    default: 'none is sent',
+    example: '(the output of: openssl rand -base64 32)',
+    secret: true,
+  }),
   TRUSTED_PROXIES: variable(format.networks, {
     sentence: 'Addresses or CIDRs of the proxies whose `X-Forwarded-For` is believed, separated by commas.',
     default: 'forwarded headers are ignored',

@@ -71,6 +71,7 @@ export function unseal(keys: RootKeys, at: SealedAt, envelope: string): string {
   return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
 }
 
-function fingerprintOf(root: Buffer): string {
+/** Which key an envelope is under: its second part. */
+export function fingerprintOf(root: Buffer): string {
   return createHash('sha256').update('fingerprint').update(root).digest('base64url').slice(0, 8);
 }

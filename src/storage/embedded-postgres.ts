@@ -69,6 +69,16 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
 }
 
+/** The socket of a Postgres that runs on this directory already; undefined where none answers. */
+export async function runningPostgres(
+  dataDir: string,
+): Promise<Pick<EmbeddedPostgres, 'socketDir' | 'database'> | undefined> {
+  if (!existsSync(dataDir)) return undefined;
+  const socketDir = chooseSocketDir(realpathSync(resolve(dataDir)));
+  const answers = await exists(socketDir).catch(() => false);
+  return answers ? { socketDir, database: DATABASE } : undefined;
+}
+
 // Postgres refuses to run as root. An existing database keeps its owner, so that it opens again whichever
 // accounts the machine has by now.
 function databaseAccount(cluster: string): Account {

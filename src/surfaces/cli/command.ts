@@ -1,7 +1,17 @@
 import type { parseArgs } from 'node:util';
+import type { AppsDeps } from '../../apps/change-app.ts';
 import type { Config } from '../../config/config.ts';
 import type { Route } from '../../http/route-table.ts';
+import type { Resealed } from '../../storage/reseal.ts';
 import type { Logger } from '../../telemetry/log.ts';
+
+/** What commands work with beside a server that may be running: the same rules, on the same database. */
+export type Administration = {
+  apps: AppsDeps;
+  /** Seals everything at rest under the newest of ENCRYPTION_KEYS. */
+  reseal(): Promise<Resealed[]>;
+  close(): Promise<void>;
+};
 
 /** What the commands stand on: the program, as the composition root put it together. */
 export type Program = {
@@ -12,6 +22,7 @@ export type Program = {
   migrate(config: Config, log: Logger): Promise<string[]>;
   /** Everything that this version answers. */
   routes(config: Config): readonly Route[];
+  administer(config: Config, log: Logger): Promise<Administration>;
 };
 
 type Flags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>;

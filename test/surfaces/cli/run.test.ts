@@ -4,7 +4,7 @@ import { commands } from '../../../src/surfaces/cli/commands.ts';
 import { runCommandLine } from '../../../src/surfaces/cli/run.ts';
 
 const never = () => Promise.reject(new Error('nothing may be done here'));
-const program = { version: '1.2.3', start: never, migrate: never } as unknown as Program;
+const program = { version: '1.2.3', start: never, migrate: never, administer: never } as unknown as Program;
 
 async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   const said = { out: '', err: '' };
