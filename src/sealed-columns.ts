@@ -1,6 +1,7 @@
 import { sealedClientSecrets } from './apps/clients/secrets/sealed.ts';
 import { sealedDeploymentKeys } from './apps/keys/deployment/sealed.ts';
 import { sealedSigningKeys } from './apps/keys/sealed.ts';
+import { sealedHookSecrets, sealedPreviousHookSecrets } from './apps/token-hook/sealed.ts';
 import { sealedJobs } from './delivery/jobs/sealed.ts';
 import type { SealedColumn } from './storage/reseal.ts';
 import { sealedAnswers } from './surfaces/admin-api/idempotency/sealed.ts';
@@ -10,6 +11,8 @@ export const sealedColumns: readonly SealedColumn[] = [
   sealedClientSecrets,
   sealedSigningKeys,
   sealedDeploymentKeys,
+  sealedHookSecrets,
+  sealedPreviousHookSecrets,
   sealedJobs,
   sealedAnswers,
 ];

@@ -143,7 +143,8 @@ describe('latchkey keys, beside a server that runs', function () {
     const done = JSON.parse(moved.out);
     expect(moved.code).to.equal(0);
     expect(done).to.include({ remaining: 0, unreadable: 0 });
-    for (const { table, resealed } of done.columns) expect(resealed, table).to.be.greaterThan(0);
+    for (const { table, resealed } of done.columns)
+      if (table !== 'token_hooks') expect(resealed, table).to.be.greaterThan(0);
     const idle = await run(listOf(newer, older), 'keys', 'reseal');
     expect(idle).to.deep.include({ code: 0 });
     expect(idle.out).to.match(/Sealed anew: 0\./);
