@@ -6,6 +6,7 @@ import { eraseApp } from './apps/erase/erase-app.ts';
 import { keepKeys } from './apps/keys/chores.ts';
 import type { KeyVault } from './apps/keys/signer.ts';
 import { publicationLead } from './apps/keys/signing-key.ts';
+import { sweepRegistrations } from './apps/registrations/sweep.ts';
 import { type AppRegistry, createAppRegistry } from './apps/registry.ts';
 import { createDomainLookup, type DomainLookup } from './apps/domains/lookup.ts';
 import { resolveTxt, type ResolveTxt } from './apps/domains/name-servers.ts';
@@ -27,6 +28,7 @@ import { logoutTokenHandler } from './oidc/backchannel-logout/deliver.ts';
 import { mutualTlsOf } from './oidc/client-authentication.ts';
 import { hosts } from './oidc/hosts.ts';
 import { createInteractions } from './oidc/interactions.ts';
+import { createNewcomers } from './oidc/newcomers.ts';
 import { pageAppOf } from './oidc/page-app.ts';
 import { protocolPages } from './oidc/pages.ts';
 import { protocolDoors } from './oidc/protocol-doors.ts';
@@ -45,6 +47,7 @@ import { createPlayground } from './surfaces/dev/playground/create.ts';
 import { devRoutes } from './surfaces/dev/routes.ts';
 import { landingRoutes } from './surfaces/landing/routes.ts';
 import { operationsRoutes } from './surfaces/operations/routes.ts';
+import { registrationRoutes } from './surfaces/registration/routes.ts';
 import type { Logger } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { type Access, createAccess } from './users/access.ts';
@@ -238,6 +241,15 @@ const domainParts = ({ options, domains }: Parts): AdminApiDeps['domains'] => ({
   resolveTxt: options.resolveTxt ?? resolveTxt,
 });
 
+const newcomersOf = (parts: Parts) =>
+  createNewcomers({
+    ...appsDeps(parts),
+    registry: parts.registry,
+    ephemeral: parts.stores.ephemeral,
+    outgoing: parts.outgoing,
+    outboundAllowedHosts: parts.options.config.outboundAllowedHosts,
+  });
+
 /** Everything that answers, in the order it is asked. */
 function doors(
   parts: Parts,
@@ -292,7 +304,17 @@ function doors(
     operationsRoutes({ config, health, metrics }),
     assets.middleware,
     protectedResources({ baseUrl, registry }),
-    protocolDoors({ ...http, ...published, baseUrl, registry, providers, pages, mtls }),
+    protocolDoors({
+      ...http,
+      ...published,
+      baseUrl,
+      registry,
+      providers,
+      pages,
+      mtls,
+      newcomers: newcomersOf(parts),
+    }),
+    registrationRoutes({ ...appsDeps(parts), registry, ephemeral, baseUrl }),
     signInRoutes(signIn),
     adminApi.middleware,
     ...devDoors(parts, at.demoSecret),
@@ -348,6 +370,7 @@ function startChores(parts: Parts): () => void {
       quietly('expired rows could not be swept', async () => {
         await endExpiredSessions(stores.operatorDb, jobs);
         await sweepExpired(stores.operatorDb);
+        await sweepRegistrations(appsDeps(parts));
       }),
       SWEEP_EVERY_MS,
     ),

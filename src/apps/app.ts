@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type AuthMethod, clientAuthenticationSettings } from './authentication-settings.ts';
 import { seconds } from '../kernel/duration.ts';
+import { registrationSettings } from './registration-settings.ts';
 import { appProtocolSettings, clientProtocolSettings } from './protocol-settings.ts';
 import type { Apis } from './apis/api.ts';
 import type { TokenHook } from './token-hook/hook.ts';
@@ -50,6 +51,7 @@ export const appSettingsSchema = z.strictObject({
   email_verification_ttl: lifetime(seconds.day, 7 * seconds.day),
   invitation_ttl: lifetime(7 * seconds.day, 30 * seconds.day),
   ...appProtocolSettings,
+  ...registrationSettings,
   /** Claims of the app's own, from the profile and the metadata of its users. */
   custom_claims: customClaimsSchema.default([]),
 });
@@ -111,6 +113,8 @@ export type Client = {
   createdAt: Date;
   updatedAt: Date;
   disabledAt: Date | undefined;
+  /** How it came by itself; undefined: an operator made it. */
+  registered?: 'dynamic' | 'document' | undefined;
   /** Live secrets only. */
   secrets: ClientSecret[];
   /** The secret itself, opened, of a client that signs with it (`client_secret_jwt`). Never leaves the process, never logged. */

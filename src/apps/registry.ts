@@ -40,6 +40,8 @@ export type AppRegistry = {
   lastKnownDeploymentKeys(): Promise<KeyRing>;
   /** An app's keys in the parts they have now, by the store's clock: every process turns to the next key at once. */
   ringOf(snapshot: AppSnapshot): KeyRing;
+  /** What is known of the app is compared with the store when it is next asked for, however fresh it is. */
+  recheck(appId: string): void;
   /** To be called after a change of the app on this process; others notice within two seconds. '': the deployment. */
   forget(appId: string): void;
 };
@@ -113,6 +115,10 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
     deploymentKeys: async () => ringAt(await shared.read(), clock.now()),
     lastKnownDeploymentKeys: async () => ringAt(await orElse(shared.read(), shared.last), clock.now()),
     ringOf: (of) => ringAt(of.keys, clock.now()),
+    recheck(appId) {
+      const cached = snapshots.get(appId);
+      if (cached) cached.checkedAt = 0;
+    },
     forget(appId) {
       if (appId === '') shared.forget();
       else snapshots.delete(appId);
@@ -210,6 +216,7 @@ export function toClient(row: ClientRow): Client {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     disabledAt: row.disabled_at ?? undefined,
+    ...(row.registered ? { registered: row.registered as 'dynamic' | 'document' } : {}),
     secrets: row.secrets.map((secret) => ({
       secretId: secret.secret_id,
       digest: secret.digest,

@@ -25,6 +25,8 @@ export type ClientRow = {
   created_at: Date;
   updated_at: Date;
   disabled_at: Date | null;
+  /** Not read for operators' lists. */
+  registered?: string | null;
   secrets: {
     secret_id: string;
     digest: string;
@@ -72,7 +74,8 @@ export function servedClients(q: Queryable, appId: string): Promise<ClientRow[]>
           select jsonb_agg(jsonb_build_object('secret_id', s.secret_id, 'digest', s.digest, 'created_at', s.created_at, 'expires_at', s.expires_at, 'sealed', s.sealed) order by s.created_at desc)
           from client_secrets s
           where s.app_id = c.app_id and s.client_id = c.client_id and s.revoked_at is null and (s.expires_at is null or s.expires_at > now())
-        ), '[]') as secrets
+        ), '[]') as secrets,
+        (select r.kind from registered_clients r where r.app_id = c.app_id and r.client_id = c.client_id) as registered
         from clients c where c.app_id = ${appId} and c.disabled_at is null`,
   );
 }

@@ -13,7 +13,8 @@ export type IdPrefix =
   | 'con'
   | 'grt'
   | 'msg'
-  | 'api';
+  | 'api'
+  | 'iat';
 
 let lastMs = 0;
 let sequence = 0;

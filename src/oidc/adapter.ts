@@ -45,7 +45,7 @@ function clientAdapter({ snapshot, mtls }: AdapterDeps): Adapter {
     ...refusingAdapter('Client'),
     find: (clientId) => {
       const client = snapshot.clients.get(clientId);
-      const served = client && canBeServed(client, mtls) ? client : undefined;
+      const served = client && canBeServed(snapshot.app, client, mtls) ? client : undefined;
       return Promise.resolve(served && clientMetadata(snapshot.app, served));
     },
   };

@@ -1,5 +1,5 @@
 import { type Configuration, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
-import { authMethodOf, type Client } from '../apps/app.ts';
+import { type App, authMethodOf, type Client } from '../apps/app.ts';
 import { assertionAlgorithms, type AuthMethod } from '../apps/authentication-settings.ts';
 import type { Config } from '../config/config.ts';
 import { stateOf } from '../http/request-state.ts';
@@ -35,7 +35,8 @@ export function authMethodsHere(mtls: MutualTls): AuthMethod[] {
  * A client that this deployment can not authenticate, or whose tokens it could not bind as it asks, is not known here:
  * without its proxy's header a certificate-bound client would otherwise get tokens that anyone can use.
  */
-export function canBeServed(client: Client, mtls: MutualTls): boolean {
+export function canBeServed(app: App, client: Client, mtls: MutualTls): boolean {
+  if (client.registered === 'document' && !app.settings.client_id_metadata_documents) return false;
   if (client.settings.tls_client_certificate_bound_access_tokens && !mtls.selfSigned) return false;
   return authMethodsHere(mtls).includes(authMethodOf(client));
 }

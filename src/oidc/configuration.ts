@@ -18,7 +18,7 @@ import { resourceHooks } from './resources.ts';
 import { sessionCookieName, shortCookies } from './cookies.ts';
 import { featureAlgorithms, protocolFeatures } from './features/features.ts';
 import { signedResponseDefaults } from './features/signed-responses.ts';
-import { protocolRoutes } from './issuers.ts';
+import { pagesOrigin, protocolRoutes } from './issuers.ts';
 import type { ProtocolPages } from './pages.ts';
 import { interactionRules } from './policy.ts';
 import { algorithmsOf, keyOfProvider } from './signing-key.ts';
@@ -86,8 +86,17 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
 }
 
 /** RFC 9728 §4. Only at issuers of the app alone: the shared one names nothing of any app. */
-function ownMetadata({ issuer, snapshot }: ConfigurationDeps): NonNullable<Configuration['discovery']> {
-  return issuer === 'shared' ? {} : { protected_resources: identifiersOf(snapshot.apis) };
+function ownMetadata(deps: ConfigurationDeps): NonNullable<Configuration['discovery']> {
+  const { issuer, snapshot, appId } = deps;
+  if (issuer === 'shared') return {};
+  const { dynamic_registration: registration, client_id_metadata_documents: documents } =
+    snapshot.app.settings;
+  const endpoint = `${pagesOrigin(deps.baseUrl, issuer)}/auth/${appId}/clients/register`;
+  return {
+    protected_resources: identifiersOf(snapshot.apis),
+    ...(registration === 'off' ? {} : { registration_endpoint: endpoint }),
+    ...(documents ? { client_id_metadata_document_supported: true } : {}),
+  };
 }
 
 function signOutPages(

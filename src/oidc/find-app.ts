@@ -44,13 +44,17 @@ export async function findApp(request: SharedRequest, registry: AppRegistry): Pr
 }
 
 async function byClient(request: SharedRequest, registry: AppRegistry): Promise<FoundApp> {
-  const named = [
+  return byClientIds(clientsNamed(request), registry);
+}
+
+/** Every client that a request names, in whatever place; more than one is for others to refuse. */
+export function clientsNamed(request: Pick<SharedRequest, 'query' | 'form' | 'authorization'>): string[] {
+  return [
     ...request.query.getAll('client_id'),
     ...(request.form?.getAll('client_id') ?? []),
     ...basicUser(request.authorization),
     ...assertionSubjects(request.form),
   ];
-  return byClientIds(named, registry);
 }
 
 async function byClientIds(named: string[], registry: AppRegistry): Promise<FoundApp> {

@@ -19,6 +19,7 @@ import { type IssuerKind, issuerUrl, protocolRoutes } from './issuers.ts';
 import { DISCOVERY, doorTable, isProtocolPath } from './protocol-paths.ts';
 import { keepsAlive, serviceAt } from './served.ts';
 import { narrowedRequest } from './narrowed-request.ts';
+import type { Newcomers } from './newcomers.ts';
 import type { ProtocolPages } from './pages.ts';
 import { withResourceMetadata } from './protected-resources.ts';
 import type { ProviderSource } from './provider-cache.ts';
@@ -30,6 +31,7 @@ export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
   providers: ProviderSource;
   pages: ProtocolPages;
   mtls: MutualTls;
+  newcomers: Newcomers;
 };
 
 const FRONT_CHANNEL = /^\/(authorize|logout)(\/|$)/;
@@ -97,13 +99,10 @@ type Visit = { path: string; issuer: IssuerKind; found: FoundApp };
 async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void> {
   const body = await formText(ctx);
   if (visit.found === 'mixed') return refuseUnfound(ctx, deps, { ...visit, error: 'invalid_request' });
-  const source =
-    visit.found && isAppId(visit.found.appId)
-      ? await deps.providers[visit.path.startsWith('/.well-known/') ? 'findForPublishing' : 'find'](
-          visit.found.appId,
-          visit.issuer,
-        )
-      : undefined;
+  const find = () => findProvider(deps, visit);
+  let source = await find();
+  if (source && (await deps.newcomers(ctx, { ...visit, body, snapshot: source.snapshot })))
+    source = await find();
   if (!source || !visit.found) return refuseUnfound(ctx, deps, visit);
   if (source.service === 'what_began' && !keepsAlive(visit.path)) return refuseUnfound(ctx, deps, visit);
   const { appId } = visit.found;
@@ -128,6 +127,14 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
   // The default of the outer server; the provider sets its own.
   ctx.res.statusCode = 404;
   await source.provider.callback()(request, ctx.res);
+}
+
+async function findProvider(
+  { providers }: DoorsDeps,
+  { found, path, issuer }: Visit,
+): ReturnType<ProviderSource['find']> {
+  if (!found || found === 'mixed' || !isAppId(found.appId)) return undefined;
+  return providers[path.startsWith('/.well-known/') ? 'findForPublishing' : 'find'](found.appId, issuer);
 }
 
 /** The urlencoded body of a POST; undefined without one. Oversized and foreign bodies never reach the library. */

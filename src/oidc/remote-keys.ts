@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { errors } from 'oidc-provider';
 import { keyFault } from '../apps/clients/key-set.ts';
+import { freshSeconds } from '../http/freshness.ts';
 import type { Outgoing } from '../http/outgoing.ts';
 import { FrequencyCache } from '../kernel/frequency-cache.ts';
 
@@ -26,8 +27,8 @@ const SECOND = 1000;
 /** An unknown `kid` makes us ask, but not more often than this: whoever invents them must not aim us at a third party. */
 const ASK_AGAIN_MS = 60 * SECOND;
 const AFTER_FAILURE_MS = 10 * SECOND;
-const DEFAULT_LIFE_S = 300;
-const LONGEST_LIFE_S = 3600;
+/** A key withdrawn by its owner must not live on for a year because a header said so. */
+const LIFE = { least: 60, most: 3600, otherwise: 300 };
 
 /** One memory for the whole process, shared by both issuers of an app; bounded. */
 export function createRemoteKeys(outgoing: Outgoing): RemoteKeys {
@@ -86,22 +87,7 @@ async function fetchKeySet(uri: string, outgoing: Outgoing): Promise<{ keys: Jwk
     // What we do not understand, or must not have, is left out (RFC 7517 §5).
     .filter((key) => keyFault(key) === undefined)
     .map(withThumbprint);
-  return { keys, lifeSeconds: lifeOf(response.headers) };
-}
-
-/** RFC 9111 §4.2.1, within bounds: a key withdrawn by its owner must not live on for a year because a header said so. */
-function lifeOf(headers: Headers): number {
-  const control = headers.get('cache-control') ?? '';
-  const maxAge = /(?:^|[,\s])max-age=(\d{1,9})/i.exec(control)?.[1];
-  const expires = Date.parse(headers.get('expires') ?? '');
-  const seconds = /no-store|no-cache/i.test(control)
-    ? 0
-    : maxAge !== undefined
-      ? Number(maxAge) - Number(headers.get('age') ?? 0)
-      : Number.isNaN(expires)
-        ? DEFAULT_LIFE_S
-        : (expires - Date.now()) / SECOND;
-  return Math.min(LONGEST_LIFE_S, Math.max(ASK_AGAIN_MS / SECOND, Number.isFinite(seconds) ? seconds : 0));
+  return { keys, lifeSeconds: freshSeconds(response.headers, LIFE) };
 }
 
 function withThumbprint(key: Jwk): Jwk {

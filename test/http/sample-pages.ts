@@ -127,6 +127,21 @@ export function samplePages(
       app: MEADOW,
     },
     {
+      view: 'consent/consent',
+      variant: 'introduced',
+      model: {
+        action: '/consent',
+        csrf,
+        client_name: 'Meadow Calendar',
+        introduced: { published_at: 'agent.example', leads_to: 'agent.example' },
+        user_email: email,
+        scopes: scopeWords(locale, ['openid', 'profile', 'email', 'offline_access', 'calendar:write']),
+        privacy_url: 'https://meadow.example/privacy',
+        terms_url: 'https://meadow.example/terms',
+      },
+      app: MEADOW,
+    },
+    {
       view: 'session/sign-out',
       model: { app_id: 'wolf-banana', action: '/logout/confirm', xsrf: 'x', csrf: null, user_email: email },
       app: WOLF,

@@ -51,6 +51,14 @@ export async function insertClient(tx: Queryable, client: ClientValues & { type:
   await tx.query(
     sql`insert into client_routes (client_id, owner_app) values (${client.clientId}, ${client.appId})`,
   );
+  await insertUnroutedClient(tx, client);
+}
+
+/** A client that is known at its app's own issuer alone: its id is an address, which other apps may know too. */
+export async function insertUnroutedClient(
+  tx: Queryable,
+  client: ClientValues & { type: string },
+): Promise<void> {
   await tx.query(sql`
     insert into clients (app_id, client_id, name, type, redirect_uris, post_logout_redirect_uris, allowed_origins, scopes, settings)
     values (${client.appId}, ${client.clientId}, ${client.name}, ${client.type}, ${client.redirectUris}, ${client.postLogoutRedirectUris},

@@ -20,6 +20,7 @@ export async function eraseRest(tx: Queryable, appId: string): Promise<void> {
   if (!deleted) return;
   await tx.query(sql`delete from clients where app_id = ${appId}`);
   await tx.query(sql`delete from client_routes where owner_app = ${appId}`);
+  await tx.query(sql`delete from registration_tokens where app_id = ${appId}`);
   await tx.query(sql`delete from apis where app_id = ${appId}`);
   await tx.query(sql`delete from token_hooks where app_id = ${appId}`);
   await tx.query(sql`delete from api_routes where owner_app = ${appId}`);

@@ -4,6 +4,7 @@ import { scopeWords, t } from '../../http/messages.ts';
 import { localeOf } from '../../http/page.ts';
 import { scoped } from '../../storage/database.ts';
 import { userById } from '../../users/store.ts';
+import type { Interaction } from '../../oidc/interaction.ts';
 import type { SignInDeps } from '../deps.ts';
 import { show } from '../page.ts';
 import { interactionPath, onStep, type Step } from '../step.ts';
@@ -41,6 +42,19 @@ function wordsFor({ ctx, interaction, snapshot }: Step): { name: string; title: 
   return [...scopeWords(locale, own), ...theirs];
 }
 
+const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** For a client that came by itself: what is known of it beyond the name it chose, which can be anyone's. */
+function introductionOf({ client, params }: Interaction) {
+  if (!client.registered) return null;
+  const to = new URL(String(params['redirect_uri']));
+  const isWeb = /^https?:$/.test(to.protocol) && !LOOPBACK.has(to.hostname);
+  return {
+    published_at: client.registered === 'document' ? new URL(client.clientId).host : null,
+    leads_to: isWeb ? to.host : null,
+  };
+}
+
 /** What the client asks for, in words. */
 export async function showConsent(step: Step): Promise<void> {
   const { deps, appId, interaction, snapshot } = step;
@@ -50,6 +64,7 @@ export async function showConsent(step: Step): Promise<void> {
   show(step, 'consent/consent', {
     action: `${interactionPath(step)}/consent`,
     client_name: interaction.client.name,
+    introduced: introductionOf(interaction),
     user_email: user?.email ?? '',
     scopes: wordsFor(step),
     privacy_url: snapshot.app.settings.privacy_url,

@@ -8,6 +8,7 @@ import { domainOperations } from './domains/routes.ts';
 import { keyOperations } from './keys/routes.ts';
 import type { Operation } from './operation.ts';
 import { tokenHookOperations } from './token-hook/routes.ts';
+import { registrationTokenOperations } from './registration-tokens/routes.ts';
 import { accessOperations } from './users/access-routes.ts';
 import { userOperations } from './users/routes.ts';
 
@@ -19,6 +20,7 @@ export function adminOperations(deps: AdminApiDeps): readonly Operation[] {
     ...clientOperations(deps),
     ...secretOperations(deps),
     ...apiOperations(deps),
+    ...registrationTokenOperations(deps),
     ...keyOperations(deps),
     ...tokenHookOperations(deps),
     ...userOperations(deps),

@@ -17,11 +17,18 @@ export const clientParams = z.strictObject({
   ...appParams.shape,
   client_id: z
     .string()
-    .regex(/^[a-z0-9_-]{3,64}$/)
-    .meta({ description: 'The client; the first one is called as its app.' }),
+    .regex(/^(?:[a-z0-9_-]{3,64}|https?:\/\/[\x21-\x7e]{1,512})$/)
+    .meta({
+      description:
+        'The client; the first one is called as its app, and one that is a document as its address, URL-encoded.',
+    }),
 });
 export const secretParams = z.strictObject({ ...clientParams.shape, secret_id: id('sec', 'The secret.') });
 export const apiParams = z.strictObject({ ...appParams.shape, api_id: id('api', 'The API.') });
+export const registrationTokenParams = z.strictObject({
+  ...appParams.shape,
+  token_id: id('iat', 'The registration token.'),
+});
 export const userParams = z.strictObject({
   ...appParams.shape,
   user_id: id('usr', 'The user: sub in its tokens.'),
