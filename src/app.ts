@@ -1,48 +1,30 @@
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import Koa, { type Middleware } from 'koa';
-import { ERASE_APP } from './apps/delete-app.ts';
-import { eraseApp } from './apps/erase/erase-app.ts';
 import { keepKeys } from './apps/keys/chores.ts';
-import type { KeyVault } from './apps/keys/signer.ts';
-import { publicationLead } from './apps/keys/signing-key.ts';
 import { sweepRegistrations } from './apps/registrations/sweep.ts';
-import { type AppRegistry, createAppRegistry } from './apps/registry.ts';
-import { createDomainLookup, type DomainLookup } from './apps/domains/lookup.ts';
-import { resolveTxt, type ResolveTxt } from './apps/domains/name-servers.ts';
 import { seedBuiltInApps } from './apps/seed.ts';
 import type { Config } from './config/config.ts';
-import { createInbox, type Inbox } from './delivery/inbox.ts';
-import { enqueueJob, type EnqueueDeps } from './delivery/jobs/enqueue.ts';
-import { MAIL, mailHandler } from './delivery/mail.ts';
-import type { MailTransport } from './delivery/message.ts';
-import { Worker, type WorkerDeps } from './delivery/worker.ts';
-import { assetRoutes, type Assets, createAssets } from './http/assets.ts';
+import { createInbox } from './delivery/inbox.ts';
+import { assetRoutes } from './http/assets.ts';
 import type { HttpDeps } from './http/http-deps.ts';
-import { createOutgoing, type Outgoing } from './http/outgoing.ts';
 import { outerMiddleware } from './http/outer-middleware.ts';
 import { answering, type Route, routesOf, unused } from './http/route-table.ts';
-import { createViews } from './http/views.ts';
 import { deriveKey, macOf } from './kernel/secret.ts';
-import { logoutTokenHandler } from './oidc/backchannel-logout/deliver.ts';
 import { mutualTlsOf } from './oidc/client-authentication.ts';
 import { hosts } from './oidc/hosts.ts';
 import { createInteractions } from './oidc/interactions.ts';
-import { createNewcomers } from './oidc/newcomers.ts';
-import { pageAppOf } from './oidc/page-app.ts';
 import { protocolPages } from './oidc/pages.ts';
 import { protocolDoors } from './oidc/protocol-doors.ts';
 import { protectedResources } from './oidc/protected-resources.ts';
 import { createProviderCache } from './oidc/provider-cache.ts';
-import { vaultFrom } from './vault.ts';
 import { openStores, type Stores } from './open-stores.ts';
-import { createPasswordHasher, type PasswordHasher } from './sign-in/passwords/hash.ts';
+import { createPasswordHasher } from './sign-in/passwords/hash.ts';
 import { sendInvitation } from './sign-in/invitation/send.ts';
 import { signInRoutes } from './sign-in/routes.ts';
-import type { DatabaseOptions } from './storage/database.ts';
 import { sweepExpired } from './storage/operator-sweep.ts';
+import { accountRoutes } from './surfaces/account/routes.ts';
 import { createAdminApi } from './surfaces/admin-api/admin-api.ts';
-import type { AdminApiDeps } from './surfaces/admin-api/deps.ts';
 import { createPlayground } from './surfaces/dev/playground/create.ts';
 import { devRoutes } from './surfaces/dev/routes.ts';
 import { landingRoutes } from './surfaces/landing/routes.ts';
@@ -50,20 +32,18 @@ import { operationsRoutes } from './surfaces/operations/routes.ts';
 import { registrationRoutes } from './surfaces/registration/routes.ts';
 import type { Logger } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
-import { type Access, createAccess } from './users/access.ts';
-import { LOGOUT_TOKEN } from './users/logout/announce.ts';
+import { noPlaces, openPlaces } from './users/places/places.ts';
 import { endExpiredSessions } from './users/logout/end-expired.ts';
-
-export type StartOptions = {
-  config: Config;
-  log: Logger;
-  version: string;
-  /** The folder that holds views/ and migrations/. */
-  root: string;
-  observe?: DatabaseOptions['observe'];
-  /** Asks the name servers of this machine, unless a test stands in for them. */
-  resolveTxt?: ResolveTxt | undefined;
-};
+import {
+  type StartOptions,
+  type Parts,
+  makeParts,
+  mailTransport,
+  appsDeps,
+  domainParts,
+  newcomersOf,
+  countersOf,
+} from './parts.ts';
 
 export type Latchkey = {
   stores: Stores;
@@ -89,31 +69,15 @@ export async function startLatchkey(options: StartOptions): Promise<Latchkey> {
   }
 }
 
-type Parts = {
-  options: StartOptions;
-  stores: Stores;
-  http: HttpDeps;
-  assets: Assets;
-  registry: AppRegistry;
-  domains: DomainLookup;
-  vault: KeyVault;
-  access: Access;
-  jobs: EnqueueDeps;
-  worker: Worker;
-  /** Calls clients' servers; apart, so that a slow one of theirs keeps no mail waiting. */
-  courier: Worker;
-  inbox: Inbox;
-  hasher: PasswordHasher;
-  outgoing: Outgoing;
-};
-
 async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   const metrics = createMetrics({ processMetrics: true });
   const hasher = await createPasswordHasher({ onWaiting: (count) => metrics.hashesWaiting.set(count) });
   const { config } = options;
   const inbox = createInbox();
   const transport = await mailTransport(config, inbox);
-  const parts = makeParts(options, stores, { metrics, hasher, inbox, transport });
+  const { geoipDatabase } = config;
+  const places = geoipDatabase === undefined ? noPlaces : await openPlaces(geoipDatabase, options.log);
+  const parts = makeParts(options, stores, { metrics, hasher, inbox, transport, places });
   const demoSecret = demoSecretOf(config);
   await seedBuiltInApps(appsDeps(parts), {
     baseUrl: config.baseUrl,
@@ -150,122 +114,19 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   };
 }
 
-function makeParts(
-  options: StartOptions,
-  stores: Stores,
-  made: { metrics: Metrics; hasher: PasswordHasher; inbox: Inbox; transport: MailTransport },
-): Parts {
-  const { metrics, hasher, inbox, transport } = made;
-  const { config, log } = options;
-  const rootKeys = config.encryptionKeys.reveal();
-  const { db, operatorDb } = stores;
-  const vault = vaultFrom(config, log);
-  const registry = createAppRegistry({ db, operatorDb, rootKeys, vault });
-  const assets = createAssets(join(options.root, 'views', 'assets'));
-  const views = createViews({ viewsDir: join(options.root, 'views'), assets });
-  const outgoing = createOutgoing({ allowedHosts: config.outboundAllowedHosts, log });
-  const { worker, courier, jobs } = makeWorkers({ operatorDb, rootKeys, log, metrics });
-  const appOf = async (appId: string) => {
-    const snapshot = await registry.snapshot(appId);
-    return snapshot && pageAppOf(snapshot.app);
-  };
-  worker.register(
-    MAIL,
-    mailHandler({ views, transport, metrics, host: new URL(config.baseUrl).hostname, appOf }),
-  );
-  worker.register(ERASE_APP, (job) => eraseApp(operatorDb, job.appId));
-  courier.register(LOGOUT_TOKEN, logoutTokenHandler({ db, registry, outgoing, metrics }));
-  const http: HttpDeps = {
-    config,
-    log,
-    metrics,
-    views,
-    store: stores.ephemeral,
-    csrfKey: deriveKey(rootKeys[0], 'csrf'),
-  };
-  return {
-    options,
-    stores,
-    http,
-    assets,
-    registry,
-    vault,
-    access: createAccess({ db, cache: stores.cache, jobs }),
-    jobs,
-    domains: createDomainLookup(operatorDb),
-    worker,
-    courier,
-    inbox,
-    hasher,
-    outgoing,
-  };
-}
-
-/** The mail library is loaded only where mail leaves the house. */
-async function mailTransport(config: Config, inbox: Inbox): Promise<MailTransport> {
-  if (!config.smtpUrl) return inbox.transport;
-  const { smtpTransport } = await import('./delivery/smtp.ts');
-  return smtpTransport({ url: config.smtpUrl, mailFrom: config.mailFrom });
-}
-
-function makeWorkers(deps: WorkerDeps): { worker: Worker; courier: Worker; jobs: EnqueueDeps } {
-  const working: WorkerDeps = {
-    ...deps,
-    onExpired: (kind) => kind === MAIL && deps.metrics.mails.inc({ result: 'expired' }),
-  };
-  const worker = new Worker(working);
-  const courier = new Worker({ ...working, concurrency: 16 });
-  const wake = (): void => {
-    worker.wake();
-    courier.wake();
-  };
-  return { worker, courier, jobs: { rootKeys: deps.rootKeys, wake } };
-}
-
-const appsDeps = ({ stores, jobs, registry, options, vault }: Parts) => ({
-  operatorDb: stores.operatorDb,
-  rootKeys: jobs.rootKeys,
-  registry,
-  keys: { vault, leadSeconds: publicationLead(options.config.jwksMaxAge) },
-  enqueueJob: async (tx: Parameters<typeof enqueueJob>[0], job: Parameters<typeof enqueueJob>[2]) => {
-    await enqueueJob(tx, jobs, job);
-  },
-});
-
-const domainParts = ({ options, domains }: Parts): AdminApiDeps['domains'] => ({
-  place: {
-    baseUrl: options.config.baseUrl,
-    allowsLocalhost: options.config.environment === 'development' && options.config.isLoopback,
-  },
-  lookup: domains,
-  resolveTxt: options.resolveTxt ?? resolveTxt,
-});
-
-const newcomersOf = (parts: Parts) =>
-  createNewcomers({
-    ...appsDeps(parts),
-    registry: parts.registry,
-    ephemeral: parts.stores.ephemeral,
-    outgoing: parts.outgoing,
-    outboundAllowedHosts: parts.options.config.outboundAllowedHosts,
-  });
-
 /** Everything that answers, in the order it is asked. */
 function doors(
   parts: Parts,
   at: { demoSecret: string | undefined; isDraining: () => boolean },
 ): Middleware[] {
-  const { options, stores, http, assets, registry, domains, access, jobs, hasher, outgoing } = parts;
+  const { options, stores, http, assets, registry, domains, access, jobs, hasher, outgoing, places } = parts;
   const { config, log, version } = options;
   const { db, ephemeral, cache } = stores;
   const { baseUrl, jwksMaxAge } = config;
   const published = { jwksMaxAge };
   const { rootKeys } = jobs;
   const pages = protocolPages(http);
-  const count = {
-    tokenIssued: (grantType: string) => http.metrics.tokensIssued.inc({ grant_type: grantType }),
-    tokenHook: (result: string) => http.metrics.tokenHooks.inc({ result }),
-  };
+  const count = countersOf(http.metrics);
   const state = { baseUrl, db, ephemeral, registry, rootKeys };
   const mtls = mutualTlsOf(config);
   const providers = createProviderCache({
@@ -288,6 +149,7 @@ function doors(
     views,
     access,
     domains: domainParts(parts),
+    places,
     adminApiKey: config.adminApiKey?.reveal(),
     outboundAllowedHosts: config.outboundAllowedHosts,
     hashPassword: (plain) => hasher.hash(plain),
@@ -316,6 +178,7 @@ function doors(
     }),
     registrationRoutes({ ...appsDeps(parts), registry, ephemeral, baseUrl }),
     signInRoutes(signIn),
+    accountRoutes({ ...state, views, config, access, places }),
     adminApi.middleware,
     ...devDoors(parts, at.demoSecret),
     landingRoutes({ ...http, consoleUrl: null, docsUrl: '/api/docs' }),
@@ -359,7 +222,7 @@ function demoSecretOf(config: Config): string | undefined {
 }
 
 function startChores(parts: Parts): () => void {
-  const { worker, courier, jobs, stores, options } = parts;
+  const { worker, courier, jobs, stores, options, places } = parts;
   worker.start();
   courier.start();
   const quietly = (what: string, work: () => Promise<unknown>) => () => {
@@ -379,6 +242,10 @@ function startChores(parts: Parts): () => void {
         keepKeys(appsDeps(parts), { sharedRotationDays: options.config.sharedKeyRotationDays }),
       ),
       KEYS_EVERY_MS,
+    ),
+    setInterval(
+      quietly('GEOIP_DATABASE could not be looked at', () => places.refresh()),
+      SWEEP_EVERY_MS,
     ),
     setInterval(
       quietly('tombstones could not be delivered', () => stores.deliverGraves()),

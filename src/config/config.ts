@@ -77,6 +77,8 @@ export type Config = {
         verifiedHeader: string | undefined;
       }
     | undefined;
+  /** A MaxMind-format file; undefined: addresses have no places. */
+  geoipDatabase: string | undefined;
   logLevel: LogLevel;
   logFormat: LogFormat;
   metricsToken: Secret | undefined;

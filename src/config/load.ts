@@ -37,7 +37,13 @@ export function loadConfig(options: LoadOptions = {}): Config {
   const secrets = secretsOf(values, judged.environment, (name) =>
     kept(dataDir, name, options.dataDirWritable ?? true),
   );
-  return deepFreeze({ ...plainValues(judged), ...secrets, dataDir, warnings: warningsFor(judged) });
+  return deepFreeze({
+    ...plainValues(judged),
+    ...secrets,
+    dataDir,
+    geoipDatabase: values.GEOIP_DATABASE && resolve(cwd, values.GEOIP_DATABASE),
+    warnings: warningsFor(judged),
+  });
 }
 
 /** The faults of the configuration, none if it is sound. Writes nothing. */

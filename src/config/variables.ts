@@ -146,6 +146,12 @@ export const environmentSchema = z.object({
     default: 'no certificate counts as verified, and `tls_client_auth` is refused',
     example: 'x-client-verify',
   }),
+  GEOIP_DATABASE: variable(format.directory, {
+    sentence:
+      'A MaxMind-format file (GeoLite2 City, DB-IP …) that names places in lists of sessions; it is read again when it changes, and one that is missing or damaged stops the start.',
+    default: 'addresses are shown without places',
+    example: '/var/lib/GeoIP/GeoLite2-City.mmdb',
+  }),
   LOG_LEVEL: variable(format.logLevel, {
     sentence: 'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
     default: '`info`',

@@ -179,10 +179,12 @@ async function showSignOut(ctx: KoaContextWithOIDC, form: string, deps: Configur
   const claims = await account?.claims('userinfo', 'email', {}, []);
   const email = claims?.['email'];
   const uiLocales = ctx.oidc.params?.ui_locales;
+  const access = await deps.access.listAppAccess(deps.appId, ctx.oidc.session!.accountId!);
   deps.pages.signOut(ctx, {
     app: deps.snapshot.app,
     action,
     xsrf,
+    offline: access.filter((row) => row.is_offline).map((row) => row.client_name),
     userEmail: typeof email === 'string' ? email : undefined,
     uiLocales: typeof uiLocales === 'string' ? uiLocales : undefined,
   });

@@ -23,6 +23,8 @@ export type ProtocolPages = {
       action: string;
       xsrf: string;
       userEmail: string | undefined;
+      /** Names of clients that stay connected after sign-out. */
+      offline: string[];
       uiLocales?: string | undefined;
     },
   ): void;
@@ -59,7 +61,7 @@ export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
       ctx.status = 503;
       show(ctx, app, 'error/unavailable', { retry_after: 2 });
     },
-    signOut(ctx, { app, action, xsrf, userEmail, uiLocales }) {
+    signOut(ctx, { app, action, xsrf, userEmail, offline, uiLocales }) {
       stateOf(ctx).uiLocales = uiLocales;
       show(ctx, app, 'session/sign-out', {
         app_id: app.appId,
@@ -67,6 +69,7 @@ export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
         xsrf,
         csrf: null,
         user_email: userEmail ?? null,
+        offline,
       });
     },
     signedOut(ctx, { app, hasStayed }) {

@@ -5,6 +5,7 @@ import { digestOf, sameSecret } from '../kernel/secret.ts';
 import { Problem } from '../kernel/problem.ts';
 import { addIdTokenClaims } from './claims/token-claims.ts';
 import { narrowClientRules } from './client-authentication.ts';
+import { allowAccountPages } from './account-pages.ts';
 import { type ConfigurationDeps, providerConfiguration } from './configuration.ts';
 import { widenSetCookies } from './cookies.ts';
 import { readHintsWith } from './id-token-hint.ts';
@@ -65,6 +66,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   addIdTokenClaims(provider, deps);
 
   narrowClientRules(provider, deps);
+  allowAccountPages(provider, deps);
   provider.use(async (ctx: KoaContextWithOIDC, next: () => Promise<void>) => {
     const unit = new UnitOfWork(deps.appId);
     try {

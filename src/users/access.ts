@@ -3,14 +3,18 @@ import type { ArtifactCache } from '../storage/artifact-cache.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import { scoped } from '../storage/database.ts';
 import {
+  type AppAccessRow,
   type GrantRow,
   grantsRevokedLately,
+  listAppAccess,
   listLiveGrants,
   revokeGrantById,
   revokeGrantOfUser,
+  revokeGrantsOfClient,
   revokeGrantsOfSessions,
   revokeGrantsOfUser,
   type RevokedGrant,
+  revokeOfflineGrants,
 } from './grants/store.ts';
 import { announceEnd } from './logout/announce.ts';
 import {
@@ -37,6 +41,8 @@ export type Page = { after?: string | undefined; limit: number };
 export type Access = {
   listSessions(appId: string, userId: string, page: Page): Promise<SessionRow[]>;
   listGrants(appId: string, userId: string, page: Page): Promise<GrantRow[]>;
+  /** The clients that may use an account, one line each. */
+  listAppAccess(appId: string, userId: string): Promise<AppAccessRow[]>;
   endSession(tx: Transaction, at: { appId: string; uid: string; why: string }): Promise<Ended>;
   endSessionOfUser(
     tx: Transaction,
@@ -47,6 +53,13 @@ export type Access = {
     tx: Transaction,
     at: { appId: string; userId: string; grantId: string; why: string },
   ): Promise<Ended>;
+  /** Everything a user allowed one client. */
+  revokeGrantsOfClient(
+    tx: Transaction,
+    at: { appId: string; userId: string; clientId: string; why: string },
+  ): Promise<Ended>;
+  /** What sign-out leaves: grants that are bound to no live session. */
+  endOfflineAccess(tx: Transaction, at: { appId: string; userId: string; why: string }): Promise<Ended>;
   /** All sessions and grants of a user, but for one session and what is bound to it. */
   endUserAccess(
     tx: Transaction,
@@ -66,9 +79,11 @@ export function createAccess({ db, cache, jobs }: AccessDeps): Access {
   };
   /** Grants alone: the session goes on, and the client whose part of it ended is told. */
   const revoked = async (tx: Transaction, at: Revoked): Promise<Ended> => {
-    for (const { session_uid: uid, user_id, client_id: clientId } of at.grants) {
-      if (uid !== null && TOLD.has(at.why))
-        await announceEnd(tx, jobs, { ...at, sessions: [{ uid, user_id }], clientId });
+    if (TOLD.has(at.why)) {
+      // Several grants of one client in one session are one end.
+      const parts = new Map(at.grants.map((grant) => [`${grant.session_uid} ${grant.client_id}`, grant]));
+      for (const { session_uid: uid, user_id, client_id: clientId } of parts.values())
+        if (uid !== null) await announceEnd(tx, jobs, { ...at, sessions: [{ uid, user_id }], clientId });
     }
     return bury(tx, at.appId, { sessions: [], grants: at.grants }, at.userId);
   };
@@ -77,6 +92,7 @@ export function createAccess({ db, cache, jobs }: AccessDeps): Access {
       listLiveSessions(scoped(db, appId), { appId, userId, after: page.after, limit: page.limit }),
     listGrants: (appId, userId, page) =>
       listLiveGrants(scoped(db, appId), { appId, userId, after: page.after, limit: page.limit }),
+    listAppAccess: (appId, userId) => listAppAccess(scoped(db, appId), appId, userId),
     async endSession(tx, { appId, uid, why }) {
       return finish(tx, { appId, why, sessions: await endSessionByUid(tx, appId, uid) });
     },
@@ -88,6 +104,12 @@ export function createAccess({ db, cache, jobs }: AccessDeps): Access {
     },
     async revokeGrantOfUser(tx, at) {
       return revoked(tx, { ...at, grants: await revokeGrantOfUser(tx, at) });
+    },
+    async revokeGrantsOfClient(tx, at) {
+      return revoked(tx, { ...at, grants: await revokeGrantsOfClient(tx, at) });
+    },
+    async endOfflineAccess(tx, at) {
+      return revoked(tx, { ...at, grants: await revokeOfflineGrants(tx, at) });
     },
     async endUserAccess(tx, { appId, userId, why, exceptSessionUid }) {
       const sessions = await endSessionsOfUser(tx, appId, userId, exceptSessionUid);

@@ -1,3 +1,4 @@
+import { sampleAccountPages } from './sample-account.ts';
 import type { PageApp } from '../../src/http/views.ts';
 import { scopeWords } from '../../src/http/messages.ts';
 
@@ -143,9 +144,17 @@ export function samplePages(
     },
     {
       view: 'session/sign-out',
-      model: { app_id: 'wolf-banana', action: '/logout/confirm', xsrf: 'x', csrf: null, user_email: email },
+      model: {
+        app_id: 'wolf-banana',
+        action: '/logout/confirm',
+        xsrf: 'x',
+        csrf: null,
+        user_email: email,
+        offline: [],
+      },
       app: WOLF,
     },
+    ...sampleAccountPages(say),
     { view: 'session/signed-out', model: { return_url: 'https://wolf.example/', stayed: false }, app: WOLF },
     { view: 'session/signed-out', variant: 'stayed', model: { return_url: null, stayed: true }, app: WOLF },
     {

@@ -21,6 +21,9 @@ import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
 /** A session as this request sees it: as read, then as it will be after the writes so far. */
 type Known = StoredSession & { readPayload: SessionPayload; ending: boolean };
 
+/** Value of the button, and of nothing else that ends a session. */
+export const SIGN_OUT_OF_EVERYTHING = 'everything';
+
 const ANONYMOUS_SECONDS = 10 * seconds.minute;
 const TOUCH_SECONDS = seconds.minute;
 const loginRequired: Refusal = { error: 'login_required', description: 'the session has ended' };
@@ -92,9 +95,13 @@ export class SessionAdapter implements Adapter {
     // An id that was given up for a new one in this request: the renewal is already on its way.
     if (known.digest !== digest) return;
     known.ending = true;
+    // The second button of the page that asks: what stays connected after sign-out ends too.
+    const everything = Provider.ctx?.oidc?.params?.['logout'] === SIGN_OUT_OF_EVERYTHING;
     unitOfWork().add(async (tx) => {
       // Renewal is "destroy the old id, save under a new one"; then this is not the end.
-      if (known.ending) await access.endSession(tx, { appId, uid: known.uid, why: 'signed_out' });
+      if (!known.ending) return;
+      await access.endSession(tx, { appId, uid: known.uid, why: 'signed_out' });
+      if (everything) await access.endOfflineAccess(tx, { appId, userId: known.user_id, why: 'signed_out' });
     });
   }
 

@@ -3,6 +3,7 @@ import type { HttpDeps } from '../../http/http-deps.ts';
 import type { Database } from '../../storage/database.ts';
 import type { EphemeralStore } from '../../storage/ephemeral.ts';
 import type { Access } from '../../users/access.ts';
+import type { Places } from '../../users/places/places.ts';
 import type { CreateUserDeps } from '../../users/create-user.ts';
 
 /** What the Admin API stands on; given by the composition root. */
@@ -17,6 +18,7 @@ export type AdminApiDeps = DomainDeps &
     >;
     /** Hosts that hooks may live on although they are not public. */
     outboundAllowedHosts: readonly string[];
+    places: Places;
     /** The public address without a trailing slash. */
     baseUrl: string;
     /** undefined: every request is answered 401. */

@@ -96,6 +96,47 @@ export function revokeGrantsOfUser(
   );
 }
 
+/** Everything a user allowed one client, in any session. */
+export function revokeGrantsOfClient(
+  q: Queryable,
+  at: { appId: string; userId: string; clientId: string; why: string },
+): Promise<RevokedGrant[]> {
+  return q.query<RevokedGrant>(
+    sql`update grants set revoked_at = now(), revoked_why = ${at.why}
+        where app_id = ${at.appId} and user_id = ${at.userId} and client_id = ${at.clientId} and revoked_at is null
+        returning grant_id, client_id, user_id, session_uid`,
+  );
+}
+
+/** Grants that outlive sign-out: bound to no session, or to one that has run into its limit. */
+export function revokeOfflineGrants(
+  q: Queryable,
+  at: { appId: string; userId: string; why: string },
+): Promise<RevokedGrant[]> {
+  return q.query<RevokedGrant>(
+    sql`update grants g set revoked_at = now(), revoked_why = ${at.why}
+        where g.app_id = ${at.appId} and g.user_id = ${at.userId} and g.revoked_at is null
+          and not exists (select from sessions s where s.app_id = g.app_id and s.uid = g.session_uid and s.ended_at is null and s.expires_at > now())
+        returning g.grant_id, g.client_id, g.user_id, g.session_uid`,
+  );
+}
+
+export type AppAccessRow = { client_id: string; client_name: string; since: Date; is_offline: boolean };
+
+/** The clients that may use an account, by name. `is_offline`: one of their refresh tokens outlives sign-out. */
+export function listAppAccess(q: Queryable, appId: string, userId: string): Promise<AppAccessRow[]> {
+  return q.query<AppAccessRow>(
+    sql`select g.client_id, c.name as client_name, min(g.created_at) as since,
+          bool_or(
+            exists (select from refresh_tokens r where r.app_id = g.app_id and r.grant_id = g.grant_id and r.consumed_at is null and r.expires_at > now())
+            and not exists (select from sessions s where s.app_id = g.app_id and s.uid = g.session_uid and s.ended_at is null and s.expires_at > now())
+          ) as is_offline
+        from grants g join clients c using (app_id, client_id)
+        where g.app_id = ${appId} and g.user_id = ${userId} and g.revoked_at is null and g.expires_at > now()
+        group by g.client_id, c.name order by c.name, g.client_id limit 200`,
+  );
+}
+
 export type GrantRow = {
   grant_id: string;
   client_id: string;
@@ -103,6 +144,8 @@ export type GrantRow = {
   payload: GrantPayload;
   created_at: Date;
   expires_at: Date;
+  /** The session that it ends with. */
+  session_id: string | null;
 };
 
 export function listLiveGrants(
@@ -110,8 +153,8 @@ export function listLiveGrants(
   at: { appId: string; userId: string; after: string | undefined; limit: number },
 ): Promise<GrantRow[]> {
   return q.query<GrantRow>(
-    sql`select g.grant_id, g.client_id, c.name as client_name, g.payload, g.created_at, g.expires_at
-        from grants g join clients c using (app_id, client_id)
+    sql`select g.grant_id, g.client_id, c.name as client_name, g.payload, g.created_at, g.expires_at, s.session_id
+        from grants g join clients c using (app_id, client_id) left join sessions s on s.app_id = g.app_id and s.uid = g.session_uid
         where g.app_id = ${at.appId} and g.user_id = ${at.userId} and g.revoked_at is null and g.expires_at > now()
           and (${at.after ?? null}::text is null or g.grant_id > ${at.after ?? null})
         order by g.grant_id limit ${at.limit}`,

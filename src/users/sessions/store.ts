@@ -181,6 +181,8 @@ export type SessionRow = {
   created_at: Date;
   last_active_at: Date;
   expires_at: Date;
+  /** What the session was used for. */
+  clients: { client_id: string; name: string }[];
 };
 
 /** Live sessions of a user, newest first, after the given id. */
@@ -189,7 +191,9 @@ export function listLiveSessions(
   at: { appId: string; userId: string; after: string | undefined; limit: number },
 ): Promise<SessionRow[]> {
   return q.query<SessionRow>(
-    sql`select session_id, user_agent, host(address) as address, payload -> 'amr' as amr, created_at, touched_at as last_active_at, expires_at
+    sql`select session_id, user_agent, host(address) as address, payload -> 'amr' as amr, created_at, touched_at as last_active_at, expires_at,
+          (select coalesce(jsonb_agg(distinct jsonb_build_object('client_id', c.client_id, 'name', c.name)), '[]')
+           from session_clients u join clients c using (app_id, client_id) where u.app_id = sessions.app_id and u.session_uid = sessions.uid) as clients
         from sessions
         where app_id = ${at.appId} and user_id = ${at.userId} and ended_at is null and expires_at > now()
           and (${at.after ?? null}::text is null or session_id < ${at.after ?? null})

@@ -19,6 +19,7 @@ import type { AdminApiDeps } from '../../../src/surfaces/admin-api/deps.ts';
 import type { Operation } from '../../../src/surfaces/admin-api/operation.ts';
 import { silentLogger } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { noPlaces } from '../../../src/users/places/places.ts';
 import { createAccess } from '../../../src/users/access.ts';
 import { testDatabase, type TestDatabase } from '../../support/stores.ts';
 
@@ -69,6 +70,7 @@ export async function startAdminHost(change: Partial<AdminApiDeps> = {}): Promis
     views,
     db: database.db,
     ephemeral,
+    places: noPlaces,
     access: createAccess({ db: database.db, cache: noArtifactCache, jobs: { rootKeys, wake: () => {} } }),
     hashPassword: async (plain) => `$test$${plain.length}`,
     sendInvitation: async (_, { appId, user }) => void invitations.push({ appId, email: user.email }),

@@ -46,7 +46,10 @@ const sessionListing = (deps: AdminApiDeps) =>
     async handle({ params, query }) {
       const { appId, userId } = await requireUser(deps, params);
       const rows = await deps.access.listSessions(appId, userId, window(query));
-      return pageOf(rows, query, { cursor: (row) => row.session_id, present: presentSession });
+      return pageOf(rows, query, {
+        cursor: (row) => row.session_id,
+        present: (row) => presentSession(row, deps.places),
+      });
     },
   });
 

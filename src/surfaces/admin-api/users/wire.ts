@@ -54,6 +54,22 @@ export const sessionWire = z.object({
   session_id: z.string(),
   user_agent: z.string().nullable(),
   address: z.string().nullable(),
+  device: z.object({
+    browser: z.string().nullable(),
+    os: z.string().nullable(),
+    kind: z.enum(['desktop', 'mobile', 'tablet']).nullable(),
+    text: z.string().nullable().meta({ description: 'For people: `Firefox on Windows`.' }),
+  }),
+  place: z
+    .object({
+      city: z.string().nullable(),
+      country: z.string().nullable(),
+      country_code: z.string().nullable(),
+      text: z.string().nullable().meta({ description: 'For people: `Lisbon, Portugal`.' }),
+    })
+    .nullable()
+    .meta({ description: 'Where GEOIP_DATABASE knows the address.' }),
+  clients: z.array(z.object({ client_id: z.string(), name: z.string() })),
   amr: z.array(z.string()),
   created_at: time,
   last_active_at: time,
@@ -65,6 +81,7 @@ export const grantWire = z.object({
   client_id: z.string(),
   client_name: z.string(),
   scopes: z.array(z.string()),
+  session_id: z.string().nullable().meta({ description: 'The session that it ends with.' }),
   created_at: time,
   expires_at: time,
 });

@@ -1,0 +1,56 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Provider } from 'oidc-provider';
+import { protocolRoutes } from './issuers.ts';
+
+/** Where the app's own issuer sends a browser that signed in to see its account pages. */
+export const accountReturnUrl = (ownIssuer: string): string => `${ownIssuer}/account/signed-in`;
+
+type ClientModel = { clientId: string; redirectUriAllowed(uri: string): boolean };
+
+/**
+ * The app's first client may lead to the account pages of its own app, at its own issuer. Not a registered redirect URI:
+ * one that is added to a single one would forbid leaving that out.
+ */
+export function allowAccountPages(
+  provider: Provider,
+  at: { appId: string; issuer: string; issuerUrl: string },
+): void {
+  if (at.issuer !== 'own') return;
+  const model = provider.Client.prototype as unknown as ClientModel;
+  const { redirectUriAllowed } = model;
+  const ours = accountReturnUrl(at.issuerUrl);
+  Object.assign(model, {
+    redirectUriAllowed(this: ClientModel, uri: string): boolean {
+      return (uri === ours && this.clientId === at.appId) || redirectUriAllowed.call(this, uri);
+    },
+  });
+}
+
+export type AccountSignIn = {
+  appId: string;
+  ownIssuer: string;
+  /** Comes back as it is. */
+  state: string;
+  uiLocales?: string | undefined;
+  /** Seconds since the person last signed in, at most. */
+  maxAgeSeconds?: number | undefined;
+};
+
+/**
+ * An ordinary authorization request. Nobody redeems its code: what it is for is the session, and the challenge is made of
+ * a verifier that is thrown away, so nobody can.
+ */
+export function accountSignInUrl(wanted: AccountSignIn): string {
+  const query = new URLSearchParams({
+    client_id: wanted.appId,
+    response_type: 'code',
+    scope: 'openid',
+    redirect_uri: accountReturnUrl(wanted.ownIssuer),
+    code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
+    code_challenge_method: 'S256',
+    state: wanted.state,
+    ...(wanted.uiLocales === undefined ? {} : { ui_locales: wanted.uiLocales }),
+    ...(wanted.maxAgeSeconds === undefined ? {} : { max_age: String(wanted.maxAgeSeconds) }),
+  });
+  return `${wanted.ownIssuer}${protocolRoutes.authorization}?${query}`;
+}

@@ -1,0 +1,39 @@
+import Router from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import { endAccess, showApps } from './apps.ts';
+import type { AccountDeps } from './deps.ts';
+import { notSignedIn } from './errors.ts';
+import { endOne, endOthers, showSessions } from './sessions.ts';
+import { accountPages, enter, goBack, onAccount, onRecentAccount } from './visit.ts';
+
+// GET  /auth/{app_id}/account                            → the first page
+// GET  /auth/{app_id}/account/signed-in                  ← from the authorization endpoint
+// GET  /auth/{app_id}/account/sessions                   where the person is signed in
+// POST /auth/{app_id}/account/sessions/{session_id}/end
+// POST /auth/{app_id}/account/sessions/end-others
+// GET  /auth/{app_id}/account/apps                       which applications have access
+// POST /auth/{app_id}/account/apps/{client_id}/end
+export function accountRoutes(deps: AccountDeps): Middleware {
+  const router = new Router({ sensitive: true, prefix: '/auth/:app_id/account' });
+  router.get(
+    '/',
+    onAccount(deps, 'sessions', (visit) => goBack(visit, 'sessions')),
+  );
+  router.get('/signed-in', (ctx) => comeBack(deps, ctx as unknown as Context));
+  router.get('/sessions', onAccount(deps, 'sessions', showSessions));
+  router.post('/sessions/end-others', onRecentAccount(deps, 'sessions', endOthers));
+  router.post('/sessions/:session_id/end', onRecentAccount(deps, 'sessions', endOne));
+  router.get('/apps', onAccount(deps, 'apps', showApps));
+  router.post('/apps/:client_id/end', onRecentAccount(deps, 'apps', endAccess));
+  return router.routes() as unknown as Middleware;
+}
+
+/** The answer of the authorization endpoint. Its code is left to expire: whether someone is signed in, the cookie says. */
+async function comeBack(deps: AccountDeps, ctx: Context): Promise<void> {
+  const { ownIssuer } = await enter(deps, ctx);
+  // The person declined, or the app's settings allow no such request: asking again would only go round.
+  if (typeof ctx.query['code'] !== 'string') throw notSignedIn();
+  const [name, again] = String(ctx.query['state'] ?? '').split('.');
+  const page = accountPages.find((known) => known === name) ?? 'sessions';
+  goBack({ ctx, root: `${ownIssuer}/account` }, page, again === 'again' ? 'again' : undefined);
+}

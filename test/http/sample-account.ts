@@ -1,0 +1,69 @@
+import { WOLF, type SamplePage } from './sample-pages.ts';
+
+const frame = {
+  csrf: 'kJ3t-csrf-sample',
+  sign_out_url: '/auth/wolf-banana/logout',
+  start_url: 'https://wolf.example/',
+};
+const session = {
+  is_here: false,
+  browser: 'Safari',
+  os: 'iOS',
+  place: 'Lisbon, Portugal',
+  address: '81.2.69.142',
+  clients: ['Wolf Banana', 'Wolf Banana for phones'],
+  since: '2026-11-19T07:12:00Z',
+  last_active: '2026-11-21T09:41:00Z',
+  end_action: '/end',
+};
+
+export function sampleAccountPages(say: (key: string) => string): SamplePage[] {
+  const sessions = [
+    { ...session, is_here: true, browser: 'Firefox', os: 'Windows', place: null, address: '127.0.0.1' },
+    session,
+    { ...session, browser: null, os: null, place: null, address: null, clients: [] },
+  ];
+  const page = (name: string, model: object, variant?: string): SamplePage => ({
+    view: `account/${name}`,
+    ...(variant === undefined ? {} : { variant }),
+    model: {
+      ...frame,
+      pages: ['sessions', 'apps'].map((one) => ({
+        label: say(`account.tab_${one}`),
+        url: `/auth/wolf-banana/account/${one}`,
+        is_current: one === name,
+      })),
+      notice: null,
+      ...model,
+    },
+    app: WOLF,
+  });
+  return [
+    page('sessions', { sessions, has_others: true, end_others_action: '/end-others' }),
+    page(
+      'sessions',
+      { sessions: sessions.slice(0, 1), has_others: false, notice: say('account.done_others') },
+      'alone',
+    ),
+    page('apps', {
+      entries: [
+        { name: 'Wolf Banana', since: session.since, is_offline: false, end_action: '/a' },
+        { name: 'Wolf Banana for phones', since: session.since, is_offline: true, end_action: '/b' },
+      ],
+    }),
+    page('apps', { entries: [], notice: say('account.done_revoked') }, 'empty'),
+    {
+      view: 'session/sign-out',
+      variant: 'offline',
+      model: {
+        app_id: 'wolf-banana',
+        action: '/logout/confirm',
+        xsrf: 'x',
+        csrf: null,
+        user_email: null,
+        offline: ['Wolf Banana for phones', 'Calendar sync'],
+      },
+      app: WOLF,
+    },
+  ];
+}
