@@ -169,8 +169,7 @@ function doors(
     protocolDoors({
       ...http,
       ...published,
-      baseUrl,
-      registry,
+      ...state,
       providers,
       pages,
       mtls,

@@ -21,10 +21,14 @@ export const appProtocolSettings = {
       claims_parameter: z.boolean().default(false),
       /** Authorization requests by POST; they are answered with the same request by GET. */
       authorize_by_post: z.boolean().default(false),
+      /** Device authorization (RFC 8628), for native clients that say so too. */
+      device_authorization: z.boolean().default(false),
     })
     .prefault({}),
   /** Whether every client has to push its authorization requests (RFC 9126 §6). */
   require_pushed_authorization_requests: z.boolean().default(false),
+  /** How long a device waits for its person. */
+  device_code_ttl: z.int().min(1).max(1800).default(600),
   /** How long a pushed request can be taken up. */
   par_ttl: z.int().min(5).max(60).default(60),
   /** Whether every DPoP proof has to carry a nonce of ours (RFC 9449 §8): one made in advance is then worth nothing. */
@@ -33,6 +37,8 @@ export const appProtocolSettings = {
 
 /** Settings of a client about the protocol. */
 export const clientProtocolSettings = {
+  /** Whether this native client signs in on one device and is confirmed on another (RFC 8628). */
+  device_authorization: z.boolean().default(false),
   /** Whether this client has to push its authorization requests (RFC 9126 §6). */
   require_pushed_authorization_requests: z.boolean().default(false),
   /** Whether this client gets tokens bound to its key only (RFC 9449 §5.2). */

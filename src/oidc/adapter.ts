@@ -1,6 +1,7 @@
 import type { Adapter, AdapterFactory } from 'oidc-provider';
 import { accessTokenAdapter } from './adapters/access-token-adapter.ts';
 import type { AdapterDeps } from './adapters/adapter-deps.ts';
+import { deviceCodeAdapter } from './adapters/device-code-adapter.ts';
 import { codeAdapter } from './adapters/code-adapter.ts';
 import { GrantAdapter } from './adapters/grant-adapter.ts';
 import { interactionAdapter } from './adapters/interaction-adapter.ts';
@@ -28,6 +29,8 @@ export function adapterFactory(deps: AdapterDeps): AdapterFactory {
         return accessTokenAdapter(deps, model);
       case 'PushedAuthorizationRequest':
         return pushedRequestAdapter(deps);
+      case 'DeviceCode':
+        return deviceCodeAdapter(deps);
       case 'Interaction':
         return interactionAdapter(deps);
       case 'Client':

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AdapterPayload } from 'oidc-provider';
 import { featureMetadata } from './features/features.ts';
+import { deviceGrant, mayUseDevices } from './features/device-flow.ts';
 import { type App, authMethodOf, type Client, hasSecret } from '../apps/app.ts';
 
 /** Scopes that have a meaning everywhere (OIDC Core §5.4, §11). */
@@ -25,7 +26,11 @@ export function clientMetadata(app: App, client: Client): AdapterPayload {
     response_types: service ? [] : ['code'],
     grant_types: service
       ? ['client_credentials']
-      : ['authorization_code', ...(client.settings.refresh_tokens === 'never' ? [] : ['refresh_token'])],
+      : [
+          'authorization_code',
+          ...(client.settings.refresh_tokens === 'never' ? [] : ['refresh_token']),
+          ...(mayUseDevices(app, client) ? [deviceGrant] : []),
+        ],
     ...authenticationOf(client),
     scope: (service ? client.scopes : [...standardScopes, ...client.scopes]).join(' ') || undefined,
     ...featureMetadata(app, client),

@@ -19,6 +19,7 @@ import { sessionCookieName, shortCookies } from './cookies.ts';
 import { featureAlgorithms, protocolFeatures } from './features/features.ts';
 import { signedResponseDefaults } from './features/signed-responses.ts';
 import { pagesOrigin, protocolRoutes } from './issuers.ts';
+import { deviceFlow } from './features/device-flow.ts';
 import type { ProtocolPages } from './pages.ts';
 import { interactionRules } from './policy.ts';
 import { algorithmsOf, keyOfProvider } from './signing-key.ts';
@@ -71,6 +72,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
       clientCredentials: { enabled: true },
       introspection: { enabled: true, allowedPolicy: clients.mayIntrospect },
       revocation: { enabled: true, allowedPolicy: clients.mayRevoke },
+      ...deviceFlow(deps),
       rpInitiatedLogout: signOutPages(deps),
       // For metadata alone: what is sent goes through the outbox (session-ids.ts, backchannel-logout/).
       backchannelLogout: { enabled: true },
@@ -126,8 +128,12 @@ const hooksOf = ({ snapshot, issuerUrl, mtls }: ConfigurationDeps) => ({
   authentication: clientAuthentication(mtls),
 });
 
-const interactionConfiguration = ({ snapshot, appId }: ConfigurationDeps): Configuration['interactions'] => ({
-  policy: interactionRules(snapshot),
+const interactionConfiguration = ({
+  snapshot,
+  appId,
+  rootKeys,
+}: ConfigurationDeps): Configuration['interactions'] => ({
+  policy: interactionRules(snapshot, rootKeys),
   url: (ctx, { uid }) =>
     `/auth/${appId}/interaction/${uid}${ctx.oidc.prompts.has('create') ? '?prompt=create' : ''}`,
 });

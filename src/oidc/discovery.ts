@@ -5,6 +5,7 @@ import { claimsByScope } from './account.ts';
 import { authMethodsHere, type MutualTls } from './client-authentication.ts';
 import { standardScopes } from './client-metadata.ts';
 import { featureDiscovery } from './features/features.ts';
+import { deviceGrant } from './features/device-flow.ts';
 import { protocolRoutes } from './issuers.ts';
 import { algorithmsOf, publicJwkOf } from './signing-key.ts';
 
@@ -23,12 +24,13 @@ export async function sharedDiscovery(ctx: Context, deps: Deps): Promise<void> {
     userinfo_endpoint: at(protocolRoutes.userinfo),
     introspection_endpoint: at(protocolRoutes.introspection),
     revocation_endpoint: at(protocolRoutes.revocation),
+    device_authorization_endpoint: at(protocolRoutes.device_authorization),
     end_session_endpoint: at(protocolRoutes.end_session),
     jwks_uri: at(protocolRoutes.jwks),
     scopes_supported: standardScopes,
     claims_supported: [...new Set([...Object.values(claimsByScope).flat(), 'sid', 'iss'])],
     response_types_supported: ['code'],
-    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials', deviceGrant],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: algorithmsOf(published),
     code_challenge_methods_supported: ['S256'],

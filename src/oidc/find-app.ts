@@ -20,17 +20,21 @@ export type FoundApp = { appId: string } | 'mixed' | undefined;
  */
 export async function findApp(request: SharedRequest, registry: AppRegistry): Promise<FoundApp> {
   const { path } = request;
-  if (path.startsWith('/authorize/')) {
-    const appId = appOfResumeCookie(request.cookies, path.slice('/authorize/'.length));
+  const resumed = /^\/(?:authorize|device)\/(.+)$/.exec(path)?.[1];
+  if (resumed !== undefined) {
+    const appId = appOfResumeCookie(request.cookies, resumed);
     return appId !== undefined && isAppId(appId) ? { appId } : undefined;
   }
   switch (path) {
     case '/authorize':
     case '/par':
+    case '/device_authorization':
     case '/token':
     case '/introspect':
     case '/revoke':
       return byClient(request, registry);
+    case '/device':
+      return byDevicePage(request, registry);
     case '/userinfo':
       return byClaim(bearerOf(request));
     case '/logout':
@@ -103,6 +107,11 @@ async function byLogoutHint(request: SharedRequest, registry: AppRegistry): Prom
     [...request.query.getAll('client_id'), ...(request.form?.getAll('client_id') ?? [])],
     registry,
   );
+}
+
+/** The app whose page it is; the deployment's own names none. */
+function byDevicePage({ query, form }: SharedRequest, registry: AppRegistry): Promise<FoundApp> {
+  return byClientIds([...query.getAll('client_id'), ...(form?.getAll('client_id') ?? [])], registry);
 }
 
 /** A hidden field of our own sign-out form. Which session ends is decided by that app's cookie and its secret. */

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { AppSnapshot, Client } from '../apps/app.ts';
+import type { DevicePrompt } from './features/device-flow.ts';
 import type { AskedResource } from './resources.ts';
 import type { IssuerKind } from './issuers.ts';
 
@@ -18,6 +19,8 @@ export type Interaction = {
   resources: AskedResource[];
   /** The user of this browser's session at this app, if there is one. */
   signedInUserId: string | undefined;
+  /** The device that waits to be confirmed, where that is the prompt. */
+  device: DevicePrompt | undefined;
   /** Internal name of that session. */
   sessionUid: string | undefined;
   expiresInSeconds: number;
@@ -36,6 +39,8 @@ export type Interactions = {
   finishLogin(ctx: Context, interaction: Interaction, signedIn: SignedIn): Promise<void>;
   /** `scopes` undefined: everything that was asked for. */
   finishConsent(ctx: Context, interaction: Interaction): Promise<void>;
+  /** The person says that the device is theirs. */
+  finishDevice(ctx: Context, interaction: Interaction): Promise<void>;
   /** Sends the person back to the app with an OAuth error (`access_denied`). */
   abort(ctx: Context, interaction: Interaction): Promise<void>;
 };

@@ -11,6 +11,7 @@ import { narrowCookies, sessionCookieName, shortCookies } from './cookies.ts';
 import { claimsAskedFor } from './features/claims-parameter.ts';
 import type { Interaction, Interactions } from './interaction.ts';
 import { addResources } from './grant-hooks.ts';
+import { devicePromptOf } from './features/device-flow.ts';
 import { askedResources } from './resources.ts';
 import { issuerUrl, pagesOrigin } from './issuers.ts';
 import { narrowedRequest } from './narrowed-request.ts';
@@ -63,6 +64,8 @@ export function createInteractions(deps: InteractionsDeps): Interactions {
         addResources(grant, interaction.resources);
         return { consent: { grantId: await grant.save() } };
       }),
+    finishDevice: (ctx, interaction) =>
+      finish(deps, ctx, interaction, () => Promise.resolve({ device: { confirmed: true } })),
     abort: (ctx, interaction) =>
       finish(deps, ctx, interaction, () =>
         Promise.resolve({ error: 'access_denied', error_description: 'the person declined' }),
@@ -96,6 +99,7 @@ async function peek(deps: InteractionsDeps, appId: string, uid: string): Promise
       params,
     ),
     signedInUserId: payload.session?.accountId,
+    device: devicePromptOf(appId, deps.rootKeys, payload.prompt.details ?? {}),
     sessionUid: payload.session?.uid,
     expiresInSeconds: found.remainingSeconds,
   };

@@ -23,6 +23,8 @@ export function pagesOrigin(baseUrl: string, kind: IssuerKind): string {
 export const protocolRoutes = {
   authorization: '/authorize',
   token: '/token',
+  device_authorization: '/device_authorization',
+  code_verification: '/device',
   userinfo: '/userinfo',
   introspection: '/introspect',
   revocation: '/revoke',

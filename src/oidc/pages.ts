@@ -16,6 +16,19 @@ export type ProtocolPages = {
     about: { app: App | undefined; error: string; status: number; uiLocales?: string | undefined },
   ): void;
   unavailable(ctx: PageContext, app: App | undefined): void;
+  /** Where the code of a device is typed (RFC 8628 §3.3); without an app, the deployment's own. */
+  deviceEntry(
+    ctx: PageContext,
+    model: {
+      app: App | undefined;
+      action: string;
+      xsrf: string;
+      userCode: string;
+      problem: 'code' | 'limited' | 'form' | undefined;
+    },
+  ): void;
+  deviceDone(ctx: PageContext, app: App): void;
+  deviceDenied(ctx: PageContext, app: App): void;
   signOut(
     ctx: PageContext,
     model: {
@@ -60,6 +73,26 @@ export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
     unavailable(ctx, app) {
       ctx.status = 503;
       show(ctx, app, 'error/unavailable', { retry_after: 2 });
+    },
+    deviceEntry(ctx, { app, action, xsrf, userCode, problem }) {
+      const locale = localeOf(ctx as Context);
+      const said = { code: 'device_code', limited: 'too_many', form: 'form_expired' } as const;
+      const sentence = problem && t(locale, `problem.${said[problem]}`, { minutes: 10 });
+      show(ctx, app, 'device/enter', {
+        action,
+        xsrf,
+        user_code: userCode,
+        csrf: null,
+        problem: sentence ?? null,
+      });
+    },
+    deviceDone(ctx, app) {
+      ctx.status = 200;
+      show(ctx, app, 'device/done', {});
+    },
+    deviceDenied(ctx, app) {
+      ctx.status = 200;
+      show(ctx, app, 'device/denied', {});
     },
     signOut(ctx, { app, action, xsrf, userEmail, offline, uiLocales }) {
       stateOf(ctx).uiLocales = uiLocales;

@@ -1,12 +1,14 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { type AppSnapshot, needsConsent } from '../apps/app.ts';
 import { askForAccounts, refuseUnmetAcr } from './requested-prompts.ts';
+import type { RootKeys } from '../kernel/secret.ts';
+import { deviceConfirmation } from './features/device-flow.ts';
 
 /**
  * When a person has to be asked: the library's own rules, minus every consent question for clients that need none.
  * Those see no page even where they send `prompt=consent`, native ones included.
  */
-export function interactionRules(snapshot: AppSnapshot): interactionPolicy.DefaultPolicy {
+export function interactionRules(snapshot: AppSnapshot, rootKeys: RootKeys): interactionPolicy.DefaultPolicy {
   const policy = interactionPolicy.base();
   const consent = policy.get('consent')!;
   const asks = (ctx: KoaContextWithOIDC): boolean => {
@@ -20,5 +22,8 @@ export function interactionRules(snapshot: AppSnapshot): interactionPolicy.Defau
   }
   askForAccounts(policy);
   refuseUnmetAcr(policy);
+  // Behind the sign-in, before consent.
+  if (snapshot.app.settings.features.device_authorization)
+    policy.add(deviceConfirmation(snapshot.app.appId, rootKeys), 1);
   return policy;
 }

@@ -9,9 +9,13 @@ import { rememberState, stateOf } from '../http/request-state.ts';
 import { answering } from '../http/route-table.ts';
 import { unsupportedMediaType } from '../http/refusals.ts';
 import { Problem } from '../kernel/problem.ts';
+import type { RootKeys } from '../kernel/secret.ts';
+import type { EphemeralStore } from '../storage/ephemeral.ts';
 import { jwtAlias } from './adapters/access-token-adapter.ts';
 import type { MutualTls } from './client-authentication.ts';
 import { appsOfSessionCookies, narrowCookies, sessionCookieName } from './cookies.ts';
+import { onlyTheCode, rememberTypedCode, withoutCode } from './device/narrowed-code.ts';
+import { neutralDevicePage } from './device/neutral-page.ts';
 import { sharedDiscovery, sharedKeys } from './discovery.ts';
 import { repeatByGet } from './features/authorize-by-post.ts';
 import { findApp, type FoundApp } from './find-app.ts';
@@ -32,9 +36,11 @@ export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
   pages: ProtocolPages;
   mtls: MutualTls;
   newcomers: Newcomers;
+  ephemeral: EphemeralStore;
+  rootKeys: RootKeys;
 };
 
-const FRONT_CHANNEL = /^\/(authorize|logout)(\/|$)/;
+const FRONT_CHANNEL = /^\/(authorize|device|logout)(\/|$)/;
 /** All endpoints of the standards, at both issuers: finds the app, then hands its provider a request of its own. */
 export function protocolDoors(deps: DoorsDeps): Middleware {
   return answering(async (ctx, next) => {
@@ -42,8 +48,8 @@ export function protocolDoors(deps: DoorsDeps): Middleware {
     if (!door) return next();
     stateOf(ctx).route =
       door.appId === undefined
-        ? door.path.replace(/^\/authorize\/.+/, '/authorize/:uid')
-        : `/auth/:app_id${door.path.replace(/^\/authorize\/.+/, '/authorize/:uid')}`;
+        ? door.path.replace(/^\/(authorize|device)\/.+/, '/$1/:uid')
+        : `/auth/:app_id${door.path.replace(/^\/(authorize|device)\/.+/, '/$1/:uid')}`;
     if (ctx.method === 'OPTIONS') return preflight(ctx);
     try {
       const site = stateOf(ctx).site;
@@ -91,6 +97,8 @@ async function serveShared(ctx: Context, deps: DoorsDeps, path: string): Promise
   const nobodyNamed = !query.has('id_token_hint') && !query.has('client_id');
   if (!found && path === protocolRoutes.end_session && ctx.method === 'GET' && nobodyNamed)
     return listSignedIn(ctx, deps);
+  if (!found && path === protocolRoutes.code_verification)
+    return neutralDevicePage(ctx, deps, query.get('user_code') ?? new URLSearchParams(body).get('user_code'));
   await serve(ctx, deps, { path, issuer: 'shared', found });
 }
 
@@ -111,17 +119,20 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
   const asks = ctx.method === 'POST' && visit.path === protocolRoutes.authorization && body !== undefined;
   if (asks && source.snapshot.app.settings.features.authorize_by_post)
     return repeatByGet(ctx, issuer + visit.path, body);
+  const query = withoutCode(visit.path, ctx.querystring);
   const request = narrowedRequest({
     original: ctx.req,
     issuerUrl: issuer,
-    path: ctx.querystring ? `${visit.path}?${ctx.querystring}` : visit.path,
+    path: query ? `${visit.path}?${query}` : visit.path,
     cookies: narrowCookies(ctx.get('cookie') || undefined, {
       session: sessionCookieName(issuer, appId),
       appId,
-      uid: /^\/authorize\/(.+)$/.exec(visit.path)?.[1],
+      uid: /^\/(?:authorize|device)\/(.+)$/.exec(visit.path)?.[1],
     }),
-    body: body === undefined ? undefined : withAliasedToken(visit.path, body),
+    body: body === undefined ? undefined : onlyTheCode(visit.path, withAliasedToken(visit.path, body)),
   });
+  const typed = ctx.method === 'POST' ? body : ctx.querystring;
+  rememberTypedCode(request, new URLSearchParams(typed).get('user_code'));
   rememberState({ req: request, state: ctx.state } as Context);
   ctx.respond = false;
   // The default of the outer server; the provider sets its own.

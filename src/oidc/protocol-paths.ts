@@ -7,6 +7,7 @@ const DOORS: readonly string[] = [
   ...Object.values(protocolRoutes),
   ...DISCOVERY,
   '/authorize/:uid',
+  '/device/:uid',
   '/logout/confirm',
   '/logout/success',
 ];

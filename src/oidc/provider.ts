@@ -11,6 +11,7 @@ import { widenSetCookies } from './cookies.ts';
 import { readHintsWith } from './id-token-hint.ts';
 import { claimOf } from './find-app.ts';
 import { completeFeatures, narrowFeatures } from './features/features.ts';
+import { tellInterval } from './features/device-flow.ts';
 import { withResourceMetadata } from './protected-resources.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import { refuse } from './refusal.ts';
@@ -46,6 +47,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   (provider as EventEmitter).on('error', (error: unknown) =>
     deps.log.error({ err: error, app_id: deps.appId }, 'response failed'),
   );
+  provider.on('device_authorization.success', (_ctx, body) => tellInterval(body));
   provider.on('grant.success', (ctx) => deps.count.tokenIssued(String(ctx.oidc.params?.['grant_type'])));
 
   nameSessions(provider);

@@ -30,6 +30,7 @@ export function tokenHooks(snapshot: AppSnapshot) {
       AccessToken: asJwt,
       ClientCredentials: asJwt,
       AuthorizationCode: settings.code_ttl,
+      DeviceCode: settings.device_code_ttl,
       IdToken: settings.id_token_ttl,
       Interaction: settings.interaction_ttl,
       Session: settings.session_idle_ttl,

@@ -4,6 +4,7 @@ import { Problem } from '../kernel/problem.ts';
 import { showPage } from '../http/page.ts';
 import { mountConsent, showConsent } from './consent/routes.ts';
 import type { SignInDeps } from './deps.ts';
+import { mountDevice, showDevice } from './device/routes.ts';
 import { spendResult } from './complete.ts';
 import { alreadyFinished } from './errors.ts';
 import { mountInvitation } from './invitation/routes.ts';
@@ -21,6 +22,7 @@ export function signInRoutes(deps: SignInDeps): Middleware {
   router.post('/auth/:app_id/interaction/:uid/cancel', onStep(deps, 'any', cancel));
   for (const method of methods) method.mount(router, deps, showSignIn);
   mountConsent(router, deps);
+  mountDevice(router, deps);
   mountInvitation(router, deps);
   return router.routes() as unknown as Middleware;
 }
@@ -32,6 +34,7 @@ async function showDue(step: Step): Promise<void> {
   if (signUp) goTo(step.ctx, signUp);
   else if (name === 'login') showSignIn(step);
   else if (name === 'consent') await showConsent(step);
+  else if (name === 'device') await showDevice(step);
   else throw alreadyFinished();
 }
 

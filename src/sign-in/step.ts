@@ -47,7 +47,11 @@ export function onLink(deps: SignInDeps, handler: Handler<LinkRequest>): Route {
  * For everything that happens where the sign-in began. Problem `interaction.expired` in any other browser or
  * afterwards; a request out of order advances nothing and is led back to the step that is due.
  */
-export function onStep(deps: SignInDeps, prompt: 'login' | 'consent' | 'any', handler: Handler<Step>): Route {
+export function onStep(
+  deps: SignInDeps,
+  prompt: 'login' | 'consent' | 'device' | 'any',
+  handler: Handler<Step>,
+): Route {
   return async (ctx) => {
     const request = await linkRequest(deps, ctx);
     const interaction = await deps.interactions.load(ctx, request.appId, request.uid);

@@ -11,7 +11,9 @@ export type SpentKind =
   | 'reset'
   | 'invitation'
   | 'interaction_result'
-  | 'pushed_request';
+  | 'pushed_request'
+  | 'device_code'
+  | 'device_confirmation';
 
 /**
  * Decides single use: of many callers at once exactly one gets true. Belongs into the transaction that grants

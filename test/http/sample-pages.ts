@@ -42,6 +42,31 @@ export function samplePages(
   return [
     { view: 'sign-in/sign-in', model: signIn, app: WOLF },
     {
+      view: 'device/enter',
+      model: { action: '/device', xsrf: csrf, csrf, user_code: 'BCDF-GHJK', problem: null },
+      app: WOLF,
+    },
+    {
+      view: 'device/enter',
+      variant: 'problem',
+      model: { action: '/device', xsrf: '', csrf, user_code: '', problem: say('problem.device_code') },
+    },
+    {
+      view: 'device/confirm',
+      model: {
+        ...request,
+        action: '/device',
+        client_name: 'Wolf TV',
+        user_email: email,
+        code: 'BCDF-GHJK',
+        place: '203.0.113.7',
+        device: 'Chrome on Android',
+      },
+      app: WOLF,
+    },
+    { view: 'device/done', model: {}, app: WOLF },
+    { view: 'device/denied', model: {}, app: MEADOW },
+    {
       view: 'sign-in/sign-in',
       variant: 'problem',
       model: { ...signIn, email, problem: say('problem.credentials') },

@@ -107,6 +107,11 @@ function requireSoundSettings(type: ClientType, raw: Record<string, unknown>): v
       throw valueNotForType('settings.backchannel_logout_uri', 'a service account has no sessions');
     requireWebUri('settings.backchannel_logout_uri', logoutUri);
   }
+  if (settings.device_authorization && type !== 'native')
+    throw valueNotForType(
+      'settings.device_authorization',
+      'only a native client runs on a device of its own',
+    );
   // RFC 9700 §2.1.1: public clients must use PKCE.
   if (!settings.pkce_required && !isConfidential({ type, settings })) {
     throw valueNotForType('settings.pkce_required', 'only a client with a secret can do without PKCE');

@@ -30,7 +30,12 @@ export function codeAdapter(deps: AdapterDeps): Adapter {
       const found = await deps.ephemeral.get(appId, key(digest));
       if (!found) return undefined;
       const payload = JSON.parse(found.value) as AdapterPayload;
-      const state = await codeState(scoped(deps.db, appId), appId, digest, String(payload.grantId));
+      const state = await codeState(scoped(deps.db, appId), {
+        appId,
+        kind: 'code',
+        digest,
+        grantId: String(payload.grantId),
+      });
       if (state.spent_for !== null && Number(state.spent_for) < INNOCENT_SECONDS) return undefined;
       if (state.grant_payload && state.grant_remaining)
         rememberGrant(String(payload.grantId), state.grant_payload, state.grant_remaining);

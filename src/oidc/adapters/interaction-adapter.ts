@@ -42,7 +42,9 @@ export function interactionAdapter(deps: AdapterDeps): Adapter {
       if (!found) return undefined;
       const { issuer, payload } = JSON.parse(found.value) as StoredInteraction;
       if (issuer !== deps.issuer) return undefined;
-      const returnTo = `${deps.issuerUrl}${protocolRoutes.authorization}/${uid}`;
+      const { authorization, code_verification } = protocolRoutes;
+      const door = payload['deviceCode'] === undefined ? authorization : code_verification;
+      const returnTo = `${deps.issuerUrl}${door}/${uid}`;
       return onThisClock({ ...payload, jti: uid, returnTo }, found.remainingSeconds) as AdapterPayload;
     },
     async destroy(uid) {

@@ -44,13 +44,12 @@ export type CodeState = {
 /** Whether a code was spent and how many seconds ago, and its grant if that lives. */
 export async function codeState(
   q: Queryable,
-  appId: string,
-  codeDigest: string,
-  grantId: string,
+  at: { appId: string; kind: 'code' | 'device_code'; digest: string; grantId: string },
 ): Promise<CodeState> {
+  const { appId, kind, digest, grantId } = at;
   const [row] = await q.query<CodeState>(
     sql`select
-          (select extract(epoch from now() - spent_at) from spent where app_id = ${appId} and kind = 'code' and digest = ${codeDigest}) as spent_for,
+          (select extract(epoch from now() - spent_at) from spent where app_id = ${appId} and kind = ${kind} and digest = ${digest}) as spent_for,
           g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining
         from (select 1) as one
         left join grants g on g.app_id = ${appId} and g.grant_id = ${grantId} and g.revoked_at is null and g.expires_at > now()`,
