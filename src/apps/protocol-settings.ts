@@ -23,6 +23,8 @@ export const appProtocolSettings = {
       authorize_by_post: z.boolean().default(false),
       /** Device authorization (RFC 8628), for native clients that say so too. */
       device_authorization: z.boolean().default(false),
+      /** Token exchange (RFC 8693), for clients whose setting `token_exchange` says what they may do. */
+      token_exchange: z.boolean().default(false),
     })
     .prefault({}),
   /** Whether every client has to push its authorization requests (RFC 9126 §6). */
@@ -39,6 +41,18 @@ export const appProtocolSettings = {
 export const clientProtocolSettings = {
   /** Whether this native client signs in on one device and is confirmed on another (RFC 8628). */
   device_authorization: z.boolean().default(false),
+  /** What this confidential client may do with tokens of users that were handed to it (RFC 8693). null: nothing. */
+  token_exchange: z
+    .strictObject({
+      /** Get tokens that do not show who acts. */
+      impersonate: z.boolean().default(false),
+      /** Get tokens that name who acts (`act`). */
+      delegate: z.boolean().default(false),
+      /** For which targets: identifiers of the app's APIs, or the app itself. */
+      audiences: z.array(z.string().min(1).max(500)).max(50).default([]),
+    })
+    .nullable()
+    .default(null),
   /** Whether this client has to push its authorization requests (RFC 9126 §6). */
   require_pushed_authorization_requests: z.boolean().default(false),
   /** Whether this client gets tokens bound to its key only (RFC 9449 §5.2). */

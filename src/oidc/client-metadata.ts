@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { AdapterPayload } from 'oidc-provider';
 import { featureMetadata } from './features/features.ts';
 import { deviceGrant, mayUseDevices } from './features/device-flow.ts';
+import { exchangeGrant, mayAskForExchange } from './features/token-exchange.ts';
 import { type App, authMethodOf, type Client, hasSecret } from '../apps/app.ts';
 
 /** Scopes that have a meaning everywhere (OIDC Core §5.4, §11). */
@@ -24,13 +25,12 @@ export function clientMetadata(app: App, client: Client): AdapterPayload {
     redirect_uris: service ? [] : client.redirectUris,
     post_logout_redirect_uris: service ? [] : client.postLogoutRedirectUris,
     response_types: service ? [] : ['code'],
-    grant_types: service
-      ? ['client_credentials']
-      : [
-          'authorization_code',
-          ...(client.settings.refresh_tokens === 'never' ? [] : ['refresh_token']),
-          ...(mayUseDevices(app, client) ? [deviceGrant] : []),
-        ],
+    grant_types: [
+      ...(service ? ['client_credentials'] : ['authorization_code']),
+      ...(service || client.settings.refresh_tokens === 'never' ? [] : ['refresh_token']),
+      ...(mayUseDevices(app, client) ? [deviceGrant] : []),
+      ...(mayAskForExchange(app, client) ? [exchangeGrant] : []),
+    ],
     ...authenticationOf(client),
     scope: (service ? client.scopes : [...standardScopes, ...client.scopes]).join(' ') || undefined,
     ...featureMetadata(app, client),

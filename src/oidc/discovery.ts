@@ -6,6 +6,7 @@ import { authMethodsHere, type MutualTls } from './client-authentication.ts';
 import { standardScopes } from './client-metadata.ts';
 import { featureDiscovery } from './features/features.ts';
 import { deviceGrant } from './features/device-flow.ts';
+import { exchangeGrant } from './features/token-exchange.ts';
 import { protocolRoutes } from './issuers.ts';
 import { algorithmsOf, publicJwkOf } from './signing-key.ts';
 
@@ -30,7 +31,13 @@ export async function sharedDiscovery(ctx: Context, deps: Deps): Promise<void> {
     scopes_supported: standardScopes,
     claims_supported: [...new Set([...Object.values(claimsByScope).flat(), 'sid', 'iss'])],
     response_types_supported: ['code'],
-    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials', deviceGrant],
+    grant_types_supported: [
+      'authorization_code',
+      'refresh_token',
+      'client_credentials',
+      deviceGrant,
+      exchangeGrant,
+    ],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: algorithmsOf(published),
     code_challenge_methods_supported: ['S256'],

@@ -18,6 +18,7 @@ import { refuse } from './refusal.ts';
 import { nameSessions } from './session-ids.ts';
 import { completeSignOut } from './sign-out.ts';
 import { stateOf } from '../http/request-state.ts';
+import { registerTokenExchange } from './token-exchange/token-exchange.ts';
 import { inUnitOfWork, UnitOfWork } from './unit-of-work.ts';
 
 export type ProviderDeps = ConfigurationDeps & {
@@ -48,6 +49,7 @@ export function createProvider(deps: ProviderDeps): Provider {
     deps.log.error({ err: error, app_id: deps.appId }, 'response failed'),
   );
   provider.on('device_authorization.success', (_ctx, body) => tellInterval(body));
+  registerTokenExchange(provider, deps);
   provider.on('grant.success', (ctx) => deps.count.tokenIssued(String(ctx.oidc.params?.['grant_type'])));
 
   nameSessions(provider);

@@ -9,6 +9,7 @@ import type { AppSettings, AppSnapshot } from '../apps/app.ts';
 import { apiOfAudience } from '../apps/apis/api.ts';
 import { seconds } from '../kernel/duration.ts';
 import { userinfoClaims } from './features/claims-parameter.ts';
+import { actClaims } from './token-exchange/act.ts';
 import { rotationOf } from './adapters/refresh-token-adapter.ts';
 
 /** How tokens of an app look and how long they live: the design's answers where the library asks. */
@@ -56,7 +57,7 @@ export function tokenHooks(snapshot: AppSnapshot) {
         if (refused.length)
           throw new errors.InvalidScope('requested scope is not allowed', refused.join(' '));
       }
-      return Promise.resolve({ app_id: appId });
+      return Promise.resolve({ ...actClaims(token), app_id: appId });
     },
 
     /** Adds what finds the token's grant again. The audience is taken off the model: an ID token beside it keeps to OIDC Core §5.4. */

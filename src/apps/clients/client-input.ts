@@ -112,6 +112,8 @@ function requireSoundSettings(type: ClientType, raw: Record<string, unknown>): v
       'settings.device_authorization',
       'only a native client runs on a device of its own',
     );
+  if (settings.token_exchange && !isConfidential({ type, settings }))
+    throw valueNotForType('settings.token_exchange', 'only a confidential client can be trusted with it');
   // RFC 9700 §2.1.1: public clients must use PKCE.
   if (!settings.pkce_required && !isConfidential({ type, settings })) {
     throw valueNotForType('settings.pkce_required', 'only a client with a secret can do without PKCE');

@@ -60,6 +60,8 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
         userId: claims.sub!,
       });
       if (!state) return undefined;
+      const owner = String(state.grant_payload['clientId']);
+      if (owner !== claims['client_id']) return exchanged(deps, found, owner);
       rememberGrant(grantId, state.grant_payload, state.grant_remaining);
       return found;
     },
@@ -75,6 +77,17 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
     findByUserCode: () => Promise.resolve(undefined),
     revokeByGrantId: () => Promise.resolve(),
   };
+}
+
+/**
+ * A token that another client got for one of this grant (RFC 8693) lives as long as that grant and as both clients,
+ * which was asked just now. The library would look for a grant of the second client's own, so it is not told of one;
+ * userinfo, which wants the grant itself, takes no such token.
+ */
+function exchanged(deps: AdapterDeps, found: AdapterPayload, owner: string): AdapterPayload | undefined {
+  if (!deps.snapshot.clients.has(owner)) return undefined;
+  const { grantId: _grantId, ...rest } = found;
+  return rest;
 }
 
 const isUserinfo = (): boolean => Provider.ctx?.oidc?.route === 'userinfo';
@@ -114,6 +127,8 @@ function payloadOf(model: string, claims: JWTPayload): AdapterPayload {
       ...ownClaims(claims),
       app_id: claims['app_id'],
       ...(typeof claims['sid'] === 'string' ? { sid: claims['sid'] } : {}),
+      ...(claims['act'] === undefined ? {} : { act: claims['act'] }),
+      ...(claims['may_act'] === undefined ? {} : { may_act: claims['may_act'] }),
     },
   } as AdapterPayload;
 }
