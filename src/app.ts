@@ -143,18 +143,6 @@ function doors(
   const interactions = createInteractions({ ...state, providers });
   const { metrics, views } = http;
   const signIn = { ...state, views, metrics, config, interactions, access, hasher, mail: jobs };
-  const adminApi = createAdminApi({
-    ...appsDeps(parts),
-    ...state,
-    views,
-    access,
-    domains: domainParts(parts),
-    places,
-    adminApiKey: config.adminApiKey?.reveal(),
-    outboundAllowedHosts: config.outboundAllowedHosts,
-    hashPassword: (plain) => hasher.hash(plain),
-    sendInvitation: (tx, invitation) => sendInvitation(tx, signIn, invitation),
-  });
   const health = {
     version,
     database: stores.checkDatabase,
@@ -178,10 +166,27 @@ function doors(
     registrationRoutes({ ...appsDeps(parts), registry, ephemeral, baseUrl }),
     signInRoutes(signIn),
     accountRoutes({ ...state, views, config, access, places }),
-    adminApi.middleware,
+    adminDoor(parts, signIn),
     ...devDoors(parts, at.demoSecret),
     landingRoutes({ ...http, consoleUrl: null, docsUrl: '/api/docs' }),
   ];
+}
+
+function adminDoor(parts: Parts, signIn: Parameters<typeof signInRoutes>[0]): Middleware {
+  const { config } = parts.options;
+  return createAdminApi({
+    ...signIn,
+    ...appsDeps(parts),
+    registry: parts.registry,
+    access: parts.access,
+    domains: domainParts(parts),
+    places: parts.places,
+    baseUrl: config.baseUrl,
+    adminApiKey: config.adminApiKey?.reveal(),
+    outboundAllowedHosts: config.outboundAllowedHosts,
+    hashPassword: (plain) => parts.hasher.hash(plain),
+    sendInvitation: (tx, invitation) => sendInvitation(tx, signIn, invitation),
+  }).middleware;
 }
 
 function devDoors({ http, inbox, options }: Parts, clientSecret: string | undefined): Middleware[] {

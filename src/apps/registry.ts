@@ -64,7 +64,6 @@ type Cached = { snapshot: AppSnapshot; checkedAt: number };
 
 export function createAppRegistry(deps: RegistryDeps): AppRegistry {
   const snapshots = new FrequencyCache<Cached>(deps.capacity ?? 20_000);
-  const routes = new FrequencyCache<string>(50_000);
   const loading = new Map<string, Promise<AppSnapshot | undefined>>();
   const clock = new StoreClock();
   const shared = sharedKeys(deps, clock);
@@ -104,14 +103,7 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
   return {
     snapshot,
     lastKnown: (appId) => orElse(snapshot(appId), () => snapshots.get(appId)?.snapshot),
-    async appOfClient(clientId) {
-      const known = routes.get(clientId);
-      if (known) return known;
-      if (clientId.length > 64) return undefined;
-      const appId = await appOfClientId(deps.operatorDb, clientId);
-      if (appId) routes.set(clientId, appId);
-      return appId;
-    },
+    appOfClient: clientRoutes(deps.operatorDb),
     deploymentKeys: async () => ringAt(await shared.read(), clock.now()),
     lastKnownDeploymentKeys: async () => ringAt(await orElse(shared.read(), shared.last), clock.now()),
     ringOf: (of) => ringAt(of.keys, clock.now()),
@@ -123,6 +115,18 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
       if (appId === '') shared.forget();
       else snapshots.delete(appId);
     },
+  };
+}
+
+function clientRoutes(operatorDb: Database): AppRegistry['appOfClient'] {
+  const routes = new FrequencyCache<string>(50_000);
+  return async (clientId) => {
+    const known = routes.get(clientId);
+    if (known) return known;
+    if (clientId.length > 64) return undefined;
+    const appId = await appOfClientId(operatorDb, clientId);
+    if (appId) routes.set(clientId, appId);
+    return appId;
   };
 }
 

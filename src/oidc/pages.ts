@@ -46,9 +46,11 @@ export type ProtocolPages = {
   signOutList(ctx: PageContext, apps: { app_id: string; name: string; action: string }[]): void;
 };
 
+type Show = (ctx: PageContext, app: App | undefined, name: string, model: object) => void;
+
 /** Pages that answer protocol endpoints: the library, not our router, runs these requests. */
 export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
-  const show = (ctx: PageContext, app: App | undefined, name: string, model: object): void => {
+  const show: Show = (ctx, app, name, model) => {
     const state = stateOf(ctx);
     state.app = app && pageAppOf(app);
     state.csrfScope = undefined;
@@ -74,6 +76,13 @@ export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
       ctx.status = 503;
       show(ctx, app, 'error/unavailable', { retry_after: 2 });
     },
+    ...devicePages(show),
+    ...signOutPages(show),
+  };
+}
+
+function devicePages(show: Show): Pick<ProtocolPages, 'deviceEntry' | 'deviceDone' | 'deviceDenied'> {
+  return {
     deviceEntry(ctx, { app, action, xsrf, userCode, problem }) {
       const locale = localeOf(ctx as Context);
       const said = { code: 'device_code', limited: 'too_many', form: 'form_expired' } as const;
@@ -94,6 +103,11 @@ export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
       ctx.status = 200;
       show(ctx, app, 'device/denied', {});
     },
+  };
+}
+
+function signOutPages(show: Show): Pick<ProtocolPages, 'signOut' | 'signedOut' | 'signOutList'> {
+  return {
     signOut(ctx, { app, action, xsrf, userEmail, offline, uiLocales }) {
       stateOf(ctx).uiLocales = uiLocales;
       show(ctx, app, 'session/sign-out', {
