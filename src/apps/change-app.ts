@@ -6,6 +6,7 @@ import { appNotFound } from './errors.ts';
 import { bumpRevision, lockApp } from './operator-store.ts';
 import type { AppRegistry } from './registry.ts';
 import type { KeyVault } from './keys/signer.ts';
+import { requireProfile } from './security-profile.ts';
 import type { AppRow } from './store.ts';
 
 export type KeyPolicy = {
@@ -48,6 +49,7 @@ export async function changeApp<T>(
     if (!app) throw appNotFound();
     const { result, event, clientId, details } = await work(tx, app);
     if (event === undefined) return result;
+    await requireProfile(tx, appId);
     await bumpRevision(tx, appId);
     await audit(tx, {
       ...by,

@@ -19,6 +19,7 @@ import { appShelf } from './keys/operator-store.ts';
 import { insertApp } from './operator-store.ts';
 import { toApp, toClient } from './registry.ts';
 import { isReserved } from './reserved-names.ts';
+import { requireProfile } from './security-profile.ts';
 import { mergeSettings } from './settings.ts';
 
 export type CreatedApp = { app: App; client: Client; secret: string | undefined };
@@ -73,6 +74,7 @@ export async function openApp(
       result: 'success',
       details: { type: facts.type },
     });
+    await requireProfile(tx, appId);
     const client = toClient((await clientById(tx, appId, appId))!);
     tx.afterCommit(() => deps.registry.forget(appId));
     return { app: toApp(row), client, secret: issued?.secret };

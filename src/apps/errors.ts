@@ -36,3 +36,17 @@ export const appBuiltIn = () =>
 
 export const settingsInvalid = (field: string, reason: string) =>
   new Problem({ code: 'apps.settings_invalid', kind: 'invalid', message: `${field}: ${reason}`, field });
+
+/** The sentence names the first faults; `GET /apps/{app_id}/security-profile` lists all that are stored. */
+export const profileUnmet = (
+  faults: readonly { client_id: string | null; setting: string; reason: string }[],
+) =>
+  new Problem({
+    code: 'apps.profile_unmet',
+    kind: 'conflict',
+    message: `The security profile fapi2 does not allow this: ${faults.map(faultInWords).join('; ')}`,
+    field: 'settings.security_profile',
+  });
+
+const faultInWords = (fault: { client_id: string | null; setting: string; reason: string }): string =>
+  `${fault.client_id === null ? '' : `client ${fault.client_id}: `}${fault.setting} ${fault.reason}`;

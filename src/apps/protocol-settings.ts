@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 /** Settings of an app about the protocol: what its clients may use of the standards, and what all of them must use. */
 export const appProtocolSettings = {
+  /** `fapi2`: the FAPI 2.0 Security Profile (Final), at the app's own issuer alone. Needs clients and keys that fit. */
+  security_profile: z.enum(['baseline', 'fapi2']).default('baseline'),
   /** What clients may use. Hardening that nobody is hurt by is on, every other door is shut until it is needed. */
   features: z
     .strictObject({

@@ -1,11 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Provider } from 'oidc-provider';
+import { Provider } from 'oidc-provider';
 import { protocolRoutes } from './issuers.ts';
 
 /** Where the app's own issuer sends a browser that signed in to see its account pages. */
 export const accountReturnUrl = (ownIssuer: string): string => `${ownIssuer}/account/signed-in`;
 
 type ClientModel = { clientId: string; redirectUriAllowed(uri: string): boolean };
+
+const pushing = new WeakMap<ClientModel, boolean>();
+const signing = new WeakMap<ClientModel, boolean>();
 
 /**
  * The app's first client may lead to the account pages of its own app, at its own issuer. Not a registered redirect URI:
@@ -24,6 +27,23 @@ export function allowAccountPages(
       return (uri === ours && this.clientId === at.appId) || redirectUriAllowed.call(this, uri);
     },
   });
+  // We make that request, not the client: it is neither pushed nor signed, and what it yields leads nowhere but here.
+  const isOurs = (client: ClientModel): boolean =>
+    client.clientId === at.appId &&
+    Provider.ctx?.oidc?.route === 'authorization' &&
+    Provider.ctx.oidc.params?.['redirect_uri'] === ours;
+  for (const [name, wanted] of [
+    ['requirePushedAuthorizationRequests', pushing],
+    ['requireSignedRequestObject', signing],
+  ] as const)
+    Object.defineProperty(model, name, {
+      get(this: ClientModel): boolean {
+        return wanted.get(this) === true && !isOurs(this);
+      },
+      set(this: ClientModel, value: boolean) {
+        wanted.set(this, value);
+      },
+    });
 }
 
 export type AccountSignIn = {

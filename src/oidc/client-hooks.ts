@@ -1,4 +1,5 @@
 import type { Client as OidcClient, KoaContextWithOIDC } from 'oidc-provider';
+import { isFapi } from './features/fapi.ts';
 import type { AppSnapshot } from '../apps/app.ts';
 import { apiOfAudience } from '../apps/apis/api.ts';
 
@@ -8,7 +9,11 @@ export function clientHooks(snapshot: AppSnapshot) {
   const clientOf = (client: { clientId: string } | undefined) => snapshot.clients.get(client?.clientId ?? '');
   return {
     pkceRequired(_ctx: KoaContextWithOIDC, client: OidcClient): boolean {
-      return client.clientAuthMethod === 'none' || (clientOf(client)?.settings.pkce_required ?? true);
+      return (
+        isFapi(snapshot) ||
+        client.clientAuthMethod === 'none' ||
+        (clientOf(client)?.settings.pkce_required ?? true)
+      );
     },
 
     clientBasedCORS(_ctx: KoaContextWithOIDC, origin: string, client: OidcClient): boolean {

@@ -16,6 +16,7 @@ import { standardScopes } from './client-metadata.ts';
 import { cookieSigner } from './cookie-signer.ts';
 import { resourceHooks } from './resources.ts';
 import { sessionCookieName, shortCookies } from './cookies.ts';
+import { isFapi, strict } from './features/fapi.ts';
 import { featureAlgorithms, protocolFeatures } from './features/features.ts';
 import { signedResponseDefaults } from './features/signed-responses.ts';
 import { pagesOrigin, protocolRoutes } from './issuers.ts';
@@ -47,13 +48,13 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     claims: claimsConfiguration(snapshot.app.settings.custom_claims),
     enabledJWA: {
       idTokenSigningAlgValues: algorithmsOf(deps.keys),
-      clientAuthSigningAlgValues: authentication.signingAlgorithms,
-      ...featureAlgorithms(algorithmsOf(deps.keys)),
+      clientAuthSigningAlgValues: strict(snapshot, authentication.signingAlgorithms),
+      ...featureAlgorithms(snapshot, algorithmsOf(deps.keys)),
     },
     // RFC 9700 §2.1.1: S256 only (the library knows no other), required unless the client says otherwise.
     pkce: { required: clients.pkceRequired },
-    // RFC 9700 §4.14.2: rotated for every client, not only for public ones.
-    rotateRefreshToken: true,
+    // RFC 9700 §4.14.2: rotated for every client, not only for public ones. FAPI 2.0 §5.3.2.1: not there, where they are bound.
+    rotateRefreshToken: !isFapi(snapshot),
     issueRefreshToken: grants.issueRefreshToken,
     expiresWithSession: grants.expiresWithSession,
     extraTokenClaims: accessTokenClaims(deps, tokens.extraTokenClaims),

@@ -1,3 +1,4 @@
+import { isFapi } from './features/fapi.ts';
 import type { AppSnapshot } from '../apps/app.ts';
 import { domainIssuer, type IssuerKind, pagesOrigin, protocolRoutes } from './issuers.ts';
 
@@ -8,7 +9,8 @@ type Served = Pick<AppSnapshot, 'app' | 'domain'>;
 
 /** An app with a domain is served there; before that only as long and as far as the transition says. */
 export function serviceAt(baseUrl: string, { app, domain }: Served, issuer: IssuerKind): Service {
-  if (issuer === 'shared' && !app.settings.shared_issuer) return 'nothing';
+  // FAPI 2.0 asks for an issuer whose keys sign for nobody else.
+  if (issuer === 'shared' && (!app.settings.shared_issuer || isFapi({ app }))) return 'nothing';
   const isAtBase = issuer === 'own' || issuer === 'shared';
   if (!domain) return isAtBase ? 'everything' : 'nothing';
   if (issuer === domainIssuer(baseUrl, domain.domain)) return 'everything';

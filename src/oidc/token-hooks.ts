@@ -84,8 +84,7 @@ function refreshLifetime(settings: AppSettings, ctx: KoaContextWithOIDC, token: 
   const rotation = ctx.oidc.entities.RotatedRefreshToken ? rotationOf() : undefined;
   // Derived, never drawn: a retry gets the byte-identical successor.
   if (rotation && token !== ctx.oidc.entities.RotatedRefreshToken) token.jti = rotation.successor;
-  return Math.max(
-    1,
-    Math.min(settings.refresh_idle_ttl, settings.refresh_absolute_ttl - token.totalLifetime()),
-  );
+  // A token that is never rotated can not tell whether it is idle.
+  const idle = settings.security_profile === 'fapi2' ? Infinity : settings.refresh_idle_ttl;
+  return Math.max(1, Math.min(idle, settings.refresh_absolute_ttl - token.totalLifetime()));
 }

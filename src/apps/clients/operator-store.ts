@@ -29,6 +29,13 @@ export function listClients(
     where c.app_id = ${appId} and c.client_id collate "C" > ${page.after ?? ''} order by c.client_id collate "C" limit ${page.limit}`);
 }
 
+/** Those that are in use. Without secrets. */
+export function enabledClients(q: Queryable, appId: string): Promise<ClientRow[]> {
+  return q.query<ClientRow>(sql`
+    select c.*, '[]'::jsonb as secrets from clients c
+    where c.app_id = ${appId} and c.disabled_at is null order by c.client_id collate "C"`);
+}
+
 /** The first clients of several apps. Without secrets. */
 export function firstClients(q: Queryable, appIds: string[]): Promise<ClientRow[]> {
   return q.query<ClientRow>(sql`

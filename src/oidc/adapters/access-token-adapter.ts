@@ -5,6 +5,7 @@ import { apiOfAudience } from '../../apps/apis/api.ts';
 import { isReservedClaim } from '../../apps/claims/names.ts';
 import { scoped } from '../../storage/database.ts';
 import { accessTokenState, denyToken, isDenied } from '../../users/grants/token-state.ts';
+import { isFapi } from '../features/fapi.ts';
 import { askedOfUserinfo } from '../features/claims-parameter.ts';
 import { algorithmsOf, keySetOf } from '../signing-key.ts';
 import { unitOfWork } from '../unit-of-work.ts';
@@ -46,6 +47,8 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
     async find(value) {
       const claims = await verified(value);
       if (!claims || !deps.snapshot.clients.has(String(claims['client_id']))) return undefined;
+      // What was given before the app took on the profile is bound to nobody.
+      if (isFapi(deps.snapshot) && !claims['cnf']) return undefined;
       const grantId = claims['gid'];
       if ((model === 'AccessToken') !== (typeof grantId === 'string')) return undefined;
       unitOfWork().memo.set(`jwt:${claims.jti}`, claims.exp);

@@ -11,6 +11,7 @@ import { claimsParameter } from './claims-parameter.ts';
 import { acceptProofsOnce, dpop, dpopMetadata, proofAlgorithms } from './dpop.ts';
 import { pushedRequestMetadata, pushedRequests, tellLifetime } from './pushed-requests.ts';
 import { requestObjectAlgorithms, requestObjectMetadata, requestObjects } from './request-objects.ts';
+import { fapi, strict } from './fapi.ts';
 import { listResponseModes, narrowResponseModes } from './response-modes.ts';
 import { signedResponses } from './signed-responses.ts';
 
@@ -23,14 +24,16 @@ export const protocolFeatures = ({ snapshot, rootKeys }: AdapterDeps) => ({
   ...requestObjects(snapshot),
   ...signedResponses(snapshot),
   ...claimsParameter(snapshot),
+  ...fapi(snapshot),
 });
 
 /** `ours`: of the keys that sign for this issuer. */
 export const featureAlgorithms = (
+  snapshot: AppSnapshot,
   ours: NonNullable<Algorithms['authorizationSigningAlgValues']>,
 ): Algorithms => ({
   dPoPSigningAlgValues: proofAlgorithms,
-  requestObjectSigningAlgValues: requestObjectAlgorithms,
+  requestObjectSigningAlgValues: strict(snapshot, requestObjectAlgorithms),
   authorizationSigningAlgValues: ours,
   introspectionSigningAlgValues: ours,
 });

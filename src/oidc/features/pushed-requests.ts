@@ -1,10 +1,12 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { App, AppSettings, AppSnapshot, Client } from '../../apps/app.ts';
+import { isFapi } from './fapi.ts';
 import type { Feature } from './feature.ts';
 
 /** Pushed authorization requests (RFC 9126). A client that has to push can, whatever the app says about the others. */
 export function pushedRequests({ app, clients }: AppSnapshot): Feature<'pushedAuthorizationRequests'> {
-  const { features, require_pushed_authorization_requests: ofEveryone } = app.settings;
+  const { features } = app.settings;
+  const ofEveryone = isRequired(app);
   const ofSomeone = [...clients.values()].some(
     (client) => client.settings.require_pushed_authorization_requests,
   );
@@ -18,10 +20,12 @@ export function pushedRequests({ app, clients }: AppSnapshot): Feature<'pushedAu
   };
 }
 
+/** FAPI 2.0 §5.3.2.2 knows no other requests. */
+const isRequired = (app: App): boolean =>
+  app.settings.require_pushed_authorization_requests || isFapi({ app });
+
 export function pushedRequestMetadata(app: App, client: Client): object {
-  const required =
-    app.settings.require_pushed_authorization_requests ||
-    client.settings.require_pushed_authorization_requests;
+  const required = isRequired(app) || client.settings.require_pushed_authorization_requests;
   return required ? { require_pushed_authorization_requests: true } : {};
 }
 

@@ -1,4 +1,5 @@
 import { apiOperations } from './apis/routes.ts';
+import { profileOperations } from './apps/profile-routes.ts';
 import { appOperations } from './apps/routes.ts';
 import { auditEventOperations } from './audit-events/routes.ts';
 import { clientOperations } from './clients/routes.ts';
@@ -16,6 +17,7 @@ import { userOperations } from './users/routes.ts';
 export function adminOperations(deps: AdminApiDeps): readonly Operation[] {
   return [
     ...appOperations(deps),
+    ...profileOperations(deps),
     ...domainOperations(deps),
     ...clientOperations(deps),
     ...secretOperations(deps),
