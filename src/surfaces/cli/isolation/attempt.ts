@@ -93,7 +93,7 @@ export const namesIn = (path: string): string[] => [...path.matchAll(/:(\w+)/g)]
 export type Carried = { kind: string; value: string; fields: readonly string[] };
 
 /** Every string that A gave somebody and that something might take for its own. */
-export function carried({ held, first, service, waiting, user, ids, mailed }: Side): Carried[] {
+export function carried({ held, first, service, waiting, user, ids, mailed, ...side }: Side): Carried[] {
   const byIssuer = (['own', 'shared'] as const).flatMap((issuer): Carried[] => {
     const { tokens, code, service: robot, requestUri } = held[issuer];
     const anyToken = ['token', 'access_token', 'subject_token', 'actor_token'];
@@ -118,6 +118,8 @@ export function carried({ held, first, service, waiting, user, ids, mailed }: Si
     ...byIssuer,
     { kind: 'client secret', value: first.secret, fields: ['client_secret', 'token'] },
     { kind: 'service account secret', value: service.secret, fields: ['client_secret', 'token'] },
+    { kind: 'initial access token', value: side.registration.initialToken, fields: ['token'] },
+    { kind: 'registration token', value: side.registration.token, fields: ['token'] },
     { kind: 'interaction', value: waiting.uid, fields: ['token', 'code', 'user_code'] },
     { kind: 'form token', value: waiting.csrf, fields: ['csrf', 'xsrf', 'token'] },
     { kind: 'session id', value: ids['session_id']!, fields: ['token', 'sid'] },

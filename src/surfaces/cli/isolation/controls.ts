@@ -1,5 +1,6 @@
 import type { Browser } from './browser.ts';
 import { basic, FORM } from './call.ts';
+import { readRegistration, registerClient } from './registration.ts';
 import { askToken, issuers, issuerUrl, push, redemption, type Side, silentCode, type Stage } from './side.ts';
 
 export type Control = { app: string; what: string; works: boolean; why?: string };
@@ -10,7 +11,12 @@ type Check = [what: string, check: () => Promise<unknown>];
  * along proves nothing, and one that died on the way was killed from outside its app.
  */
 export const controls = (stage: Stage, side: Side, as: string): Promise<Control[]> =>
-  checked(as, [...atIssuers(stage, side), ...signingIn(stage, side), ...fromMails(stage, side)]);
+  checked(as, [
+    ...atIssuers(stage, side),
+    ...signingIn(stage, side),
+    ...registering(stage, side),
+    ...fromMails(stage, side),
+  ]);
 
 async function checked(as: string, checks: readonly Check[]): Promise<Control[]> {
   const results: Control[] = [];
@@ -67,6 +73,22 @@ function signingIn(stage: Stage, side: Side): Check[] {
       },
     ],
   ];
+}
+
+function registering(stage: Stage, side: Side): Check[] {
+  return [
+    ['registration token', () => readRegistration(stage, side)],
+    ['initial access token', () => registerClient(stage, side, side.registration.initialToken)],
+    ['account form token', () => expectAccountForm(stage, side)],
+  ];
+}
+
+/** A form with nothing behind it, so that it is only the token that is asked about. */
+async function expectAccountForm(stage: Stage, { appId, browser, accountCsrf }: Side): Promise<void> {
+  const url = `${stage.baseUrl}/auth/${appId}/account/apps/none/end`;
+  const { location, status } = await browser.ask(url, { csrf: accountCsrf });
+  if (location === undefined || !location.includes('/account/apps'))
+    throw new Error(`the form answered ${status}`);
 }
 
 function fromMails(stage: Stage, side: Side): Check[] {

@@ -17,8 +17,6 @@ const doors: Record<string, Attempts> = {
   '/device_authorization': asClient,
   '/device': anything,
   '/device/:uid': anything,
-  '/clients/register': anything,
-  '/clients/register/:client_id': anything,
   '/logout': signOut,
   '/logout/confirm': confirmSignOut,
   '/logout/success': published,

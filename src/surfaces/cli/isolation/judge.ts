@@ -11,6 +11,8 @@ export function secretsOf(side: Side): string[] {
   const words = [first.secret, further.secret, service.secret, user.userId, user.name];
   const more = [
     user.password,
+    side.registration.initialToken,
+    side.registration.token,
     stranger.userId,
     stranger.email,
     waiting.uid,
@@ -38,7 +40,8 @@ export function faultIn(
   if (secrets[hides].some((word) => seen.includes(word) && !sent.includes(word)))
     return "shows what is only the other app's to see";
   if (unlike.some((word) => seen.includes(word))) return "publishes what is the other app's";
-  if (location !== undefined && isGrant(location, route.path)) return 'leads on with what was asked for';
+  if (location !== undefined && isGrant(location, route.path, allows))
+    return 'leads on with what was asked for';
   if (status >= 300) return undefined;
   for (const name of ['access_token', 'id_token', 'refresh_token', 'code', 'request_uri', 'device_code'])
     if (typeof json?.[name] === 'string') return `hands out ${name}`;
@@ -46,7 +49,7 @@ export function faultIn(
   return isAllowed(allows, answer) ? undefined : `was answered ${status} where a refusal was due`;
 }
 
-function isGrant(location: string, path: string): boolean {
+function isGrant(location: string, path: string, allows: Attempt['allows']): boolean {
   const { searchParams, hash, pathname } = new URL(location);
   const answered = new URLSearchParams(hash.slice(1));
   if (
@@ -55,6 +58,8 @@ function isGrant(location: string, path: string): boolean {
     )
   )
     return true;
+  // What was asked for at an account page is done by now; a refusal goes to the sign-in.
+  if (allows === 'refusal' && path.includes('/account') && pathname.includes('/account/')) return true;
   // A step of a sign-in that leads back to the authorization endpoint has recorded a result.
   return path.includes('/interaction/') && /\/authorize\/[^/]+$/.test(pathname);
 }

@@ -1,4 +1,5 @@
 import { Browser, formOf } from './browser.ts';
+import { registerItself } from './registration.ts';
 import {
   beginSignIn,
   hold,
@@ -12,7 +13,12 @@ import {
 } from './side.ts';
 
 /** Long enough for a slow run; the defaults would let a code die before it was tried. */
-const SETTINGS = { code_ttl: 600, magic_link_ttl: 3600, reset_ttl: 3600, access_token_ttl: 3600 };
+const LIFETIMES = { code_ttl: 600, magic_link_ttl: 3600, reset_ttl: 3600, access_token_ttl: 3600 };
+/** Attempts that come from one network must not be refused for their number. */
+const REGISTRATION = {
+  dynamic_registration: 'initial_access_token',
+  registered_clients: { per_network_per_hour: 1000 },
+};
 
 /**
  * Makes an app through the Admin API and signs somebody in, as an ordinary deployment would. `email` is the same in
@@ -28,7 +34,7 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
     name: `App ${appId}`,
     ...web,
     post_logout_redirect_uris,
-    settings: SETTINGS,
+    settings: { ...LIFETIMES, ...REGISTRATION },
   });
   const first = { clientId: appId, secret: String(app['client_secret']) };
   const further = await newClient(stage, appId, { name: 'Further', ...web });
@@ -54,6 +60,7 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
   const finished = await signIn(stage, { appId, redirectUri, user }, false);
   const known = { appId, redirectUri, first, further, service, user, stranger, browser: browser.browser };
   const held = { own: await hold(stage, known, 'own'), shared: await hold(stage, known, 'shared') };
+  const registration = await registerItself(stage, known);
   return {
     ...known,
     held,
@@ -62,9 +69,19 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
     mailed: await mailed(stage, known),
     signOut: formOf(await known.browser.open(`${stage.baseUrl}/auth/${appId}/logout`), '/logout/confirm')
       .fields,
+    registration,
+    accountCsrf: await csrfOfAccount(stage, known),
     api,
-    ...(await identifiers(stage, known, api)),
+    ...(await identifiers(stage, known, { api, tokenId: registration.tokenId })),
   };
+}
+
+async function csrfOfAccount(
+  stage: Stage,
+  { appId, browser }: Pick<Side, 'appId' | 'browser'>,
+): Promise<string> {
+  const page = await browser.open(`${stage.baseUrl}/auth/${appId}/account/apps`);
+  return formOf(page, '/end').fields['csrf'] ?? '';
 }
 
 async function newClient(stage: Stage, appId: string, client: object) {
@@ -92,7 +109,7 @@ async function signIn(
 async function identifiers(
   stage: Stage,
   side: Pick<Side, 'appId' | 'user' | 'further'>,
-  api: string,
+  { api, tokenId }: { api: string; tokenId: string },
 ): Promise<Pick<Side, 'ids' | 'cursor'>> {
   const { admin } = stage;
   const app = `/apps/${side.appId}`;
@@ -114,6 +131,7 @@ async function identifiers(
       session_id: await first(`${user}/sessions`, 'session_id'),
       grant_id: await first(`${user}/grants`, 'grant_id'),
       api_id: String(api_id),
+      token_id: tokenId,
       key_id: await first(`${app}/keys`, 'kid'),
       kid: await first(`${app}/keys`, 'kid'),
     },

@@ -12,7 +12,7 @@ import {
 } from './attempt.ts';
 import type { Cookie } from './browser.ts';
 
-const PAGE = /^\/auth\/:app_id\/(interaction|invitation|account|device|apis)(\/|$)/;
+const PAGE = /^\/auth\/:app_id\/(interaction|invitation|device|apis)(\/|$)/;
 
 /** Where somebody stands: an interaction, the cookies that come along, and the token of its forms. */
 type Stand = { credential: string; how: string; uid: string; cookie: string; csrf: string };

@@ -67,6 +67,10 @@ export type Side = {
   mailed: Mailed | undefined;
   /** The form on the page that asks whether to sign out, as this app's user sees it. */
   signOut: Record<string, string>;
+  /** What registers a client, and what one that registered itself manages itself with (RFC 7591, RFC 7592). */
+  registration: { initialToken: string; tokenId: string; clientId: string; token: string };
+  /** Token of the forms on this user's account pages. */
+  accountCsrf: string;
   /** Identifier of an API of this app. */
   api: string;
   /** Identifiers as the Admin API names them, by the name of the path parameter. */

@@ -1,4 +1,5 @@
 import type { Route } from '../../../http/route-table.ts';
+import { accountRule } from './account-rule.ts';
 import { adminRule } from './admin-rule.ts';
 import type { Attempt, Rule, World } from './attempt.ts';
 import { type Send, sender, type SendOptions } from './call.ts';
@@ -8,6 +9,7 @@ import { faultIn, secretsOf } from './judge.ts';
 import { makeSide } from './make-side.ts';
 import { exempt, openRule } from './open-rule.ts';
 import { pageRule } from './page-rule.ts';
+import { registrationRule } from './registration-rule.ts';
 import { type Admin, beginSignIn, random, type Side, type Stage } from './side.ts';
 import { changes, type Probe, stateOverAdminApi } from './state.ts';
 
@@ -38,7 +40,7 @@ export type Report = {
   duration_ms: number;
 };
 
-const RULES: readonly Rule[] = [doorRule, pageRule, adminRule, openRule];
+const RULES: readonly Rule[] = [doorRule, registrationRule, accountRule, pageRule, adminRule, openRule];
 
 export const isSound = ({ leaks, uncovered_routes, controls: checked, attempts }: Report): boolean =>
   attempts > 0 && leaks.length === 0 && uncovered_routes.length === 0 && checked.every(({ works }) => works);
