@@ -238,7 +238,8 @@ describe('what any request may meet', function () {
           (path.startsWith('/api/') ? '' : '/api/v1') +
           path.replaceAll(
             /\{(\w+)\}/g,
-            (_, name: string) => values[name] ?? 'sec_0190a0a0-0000-7000-8000-000000000000',
+            (_, name: string) =>
+              values[name] ?? `${name === 'api_id' ? 'api' : 'sec'}_0190a0a000007000800000000000abcd`,
           );
         const ask = (type: string, body: string): Promise<Answer> =>
           call(url, { method: method.toUpperCase(), headers: { ...ADMIN, 'content-type': type }, body });
