@@ -1,5 +1,5 @@
 import type { Context, Middleware } from 'koa';
-import { siteOf } from '../apps/app.ts';
+import { type AppSnapshot, siteOf } from '../apps/app.ts';
 import type { AppRegistry } from '../apps/registry.ts';
 import { isAppId } from '../apps/registry.ts';
 import { rawBody } from '../http/bodies.ts';
@@ -116,8 +116,7 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
   const { appId } = visit.found;
   stateOf(ctx).startUrl = siteOf(source.snapshot);
   const issuer = issuerUrl(deps.baseUrl, appId, visit.issuer);
-  const asks = ctx.method === 'POST' && visit.path === protocolRoutes.authorization && body !== undefined;
-  if (asks && source.snapshot.app.settings.features.authorize_by_post)
+  if (body !== undefined && mayPost(visit.path, source.snapshot))
     return repeatByGet(ctx, issuer + visit.path, body);
   const query = withoutCode(visit.path, ctx.querystring);
   const request = narrowedRequest({
@@ -139,6 +138,11 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
   ctx.res.statusCode = 404;
   await source.provider.callback()(request, ctx.res);
 }
+
+/** Requests that a browser brings. To sign out by POST every client may ask (RP-Initiated Logout 1.0 §2); a page asks the person. */
+const mayPost = (path: string, { app }: AppSnapshot): boolean =>
+  path === protocolRoutes.end_session ||
+  (path === protocolRoutes.authorization && app.settings.features.authorize_by_post);
 
 async function findProvider(
   { providers }: DoorsDeps,

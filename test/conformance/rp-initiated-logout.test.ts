@@ -71,6 +71,20 @@ describe('OpenID Connect RP-Initiated Logout 1.0', () => {
     await expectSignedOut(subject, agent);
   });
 
+  it('oidcc-rp-initiated-logout: the request may also come as a form, from a page of another site', async () => {
+    const page = await agent.open(subject.metadata['end_session_endpoint'], {
+      method: 'POST',
+      headers: { origin: 'https://suite.example' },
+      body: new URLSearchParams({
+        id_token_hint: signedIn.tokens.id_token,
+        post_logout_redirect_uri: SIGNED_OUT,
+        state,
+      }),
+    });
+    expect((await confirm(page)).url).to.equal(`${SIGNED_OUT}?state=${state}`);
+    await expectSignedOut(subject, agent);
+  });
+
   it('oidcc-rp-initiated-logout-bad-post-logout-redirect-uri: is an error on a page, and nothing has ended', async () => {
     const bad = `${SIGNED_OUT}/${randomBytes(8).toString('hex')}`;
     expectErrorPage(await endSession({ post_logout_redirect_uri: bad }), subject.issuer);

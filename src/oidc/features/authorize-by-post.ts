@@ -5,7 +5,7 @@ import { Problem } from '../../kernel/problem.ts';
 const LONGEST_URL = 8000;
 
 /**
- * An authorization request by POST (OIDC Core §3.1.2.1). A POST from another site brings no `SameSite=Lax` cookie, and
+ * An authorization request by POST (OIDC Core §3.1.2.1), or one to sign out. A POST from another site brings no `SameSite=Lax` cookie, and
  * a cookie that came with one would be open to every site; so the browser is told to ask again by GET, which brings it.
  */
 export function repeatByGet(ctx: Context, endpoint: string, body: string): void {
