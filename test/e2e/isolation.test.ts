@@ -12,7 +12,7 @@ const kinds: readonly IssuerKind[] = ['own', 'shared'];
 
 for (const driver of drivers) {
   describe(`two apps in one browser, on ${driver}`, function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     let latchkey: TestLatchkey;
     let browser: Browser;
     let wolf: RelyingParty;

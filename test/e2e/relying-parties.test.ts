@@ -37,7 +37,7 @@ const combinations: Record<Driver, Combination[]> = {
 
 for (const driver of drivers) {
   describe(`a relying party and a real browser, on ${driver}`, function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     let latchkey: TestLatchkey;
     let browser: Browser;
     before(async () => {

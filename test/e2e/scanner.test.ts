@@ -19,7 +19,7 @@ import { scan } from './scanner.ts';
 
 for (const driver of drivers) {
   describe(`links in mails that something else opens first, on ${driver}`, function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     let latchkey: TestLatchkey;
     let browser: Browser;
     let party: RelyingParty;

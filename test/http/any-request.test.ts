@@ -19,7 +19,7 @@ const SPA_ORIGIN = 'https://spa.example.com';
 
 /** Methods, origins and caches. */
 describe('what any request may meet', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let latchkey: TestLatchkey;
   let shop: TestClient;
   let spa: TestClient;

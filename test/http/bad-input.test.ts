@@ -41,7 +41,7 @@ const STEPS = [
 ];
 
 describe('bad input', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let latchkey: TestLatchkey;
   let shop: TestClient;
   let spa: TestClient;

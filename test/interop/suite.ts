@@ -17,7 +17,7 @@ const wanted = clients.filter(
 );
 
 describe('client libraries as their documentation configures them', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let latchkey: TestLatchkey;
   let browser: Browser;
 

@@ -11,7 +11,7 @@ const named = (routes: readonly Route[]): string[] =>
   routes.map(({ method, path }) => `${method} ${path}`).toSorted();
 
 describe('the route table', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let latchkey: TestLatchkey;
   let routes: readonly Route[];
 

@@ -82,7 +82,7 @@ class FakeSigner {
 }
 
 describe('signing keys that live in a signer of their own', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const rootKey = Buffer.from(Array.from({ length: 32 }, (_, i) => (i * 37 + 11) % 256));
   let signer: FakeSigner;
   let latchkey: TestLatchkey;

@@ -42,7 +42,7 @@ function run(
 }
 
 describe('the process', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let dataDir: string;
   beforeEach(() => {
     dataDir = mkdtempSync(join(tmpdir(), 'latchkey-process-'));

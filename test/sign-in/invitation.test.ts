@@ -8,7 +8,7 @@ describe('accepting an invitation', () => {
   let lk: TestLatchkey;
   let appId: string;
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     lk = await startTestLatchkey();
     appId = await makeApp(lk, { sign_up: 'invite_only' });
   });
@@ -48,7 +48,7 @@ describe('giving consent', () => {
   let lk: TestLatchkey;
   let appId: string;
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     lk = await startTestLatchkey();
     appId = await makeApp(lk, { consent: 'always' });
   });

@@ -72,7 +72,7 @@ describe('being locked out', () => {
   let lk: TestLatchkey;
   let appId: string;
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     lk = await startTestLatchkey();
     appId = await makeApp(lk);
   });
@@ -91,7 +91,7 @@ describe('being locked out', () => {
   });
 
   it('counts fifty parallel wrong guesses as fifty, for an address without an account too', async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const { email } = await makeUser(lk, appId);
     for (const address of [email, freshEmail()]) {
       const answers = await Promise.all(

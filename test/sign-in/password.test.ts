@@ -6,7 +6,7 @@ describe('signing in with a password', () => {
   let lk: TestLatchkey;
   let appId: string;
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     lk = await startTestLatchkey();
     appId = await makeApp(lk);
   });

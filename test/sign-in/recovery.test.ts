@@ -21,7 +21,7 @@ for (const driver of drivers) {
     let lk: TestLatchkey;
     let appId: string;
     before(async function () {
-      this.timeout(60_000);
+      this.timeout(180_000);
       lk = await startTestLatchkey({ driver });
       appId = await makeApp(lk);
     });

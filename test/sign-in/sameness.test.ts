@@ -9,7 +9,7 @@ describe('an address with an account and one without', () => {
   let appId: string;
   let seen: string[] | undefined;
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     lk = await startTestLatchkey({ observe: (statement: Statement) => seen?.push(statement.text) });
     appId = await makeApp(lk);
   });

@@ -9,7 +9,7 @@ describe('a mail scanner that runs scripts and presses every button', () => {
   let appId: string;
   let browser: Browser;
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     lk = await startTestLatchkey();
     // Back to a page of ours, so that no request leaves this machine.
     appId = await makeApp(lk, {}, `${lk.baseUrl}/healthz`);

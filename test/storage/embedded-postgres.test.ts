@@ -28,7 +28,7 @@ const log = (): void => {};
 type Held = { child: ChildProcess; socketDir: string; database: string; postgres: ProcessIdentity };
 
 describe('the embedded Postgres', function () {
-  this.timeout(60_000); // each creates a database, on machines that may be busy
+  this.timeout(180_000); // each creates a database, on machines that may be busy
   let dataDir: string;
   let children: ChildProcess[];
 

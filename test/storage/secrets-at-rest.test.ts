@@ -93,7 +93,7 @@ class Canaries {
 
 for (const driver of drivers) {
   describe(`#79 #80 secrets at rest and in logs, on ${driver}`, function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const canaries = new Canaries();
     let lines = '';
     let rows = '';
