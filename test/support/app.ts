@@ -65,7 +65,8 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
   const database = options.database ?? (await createDatabase());
   const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-data-'));
   const port = await freePort();
-  const baseUrl = `http://localhost:${port}`;
+  // Where it listens: a test that starts again where another instance was names the port.
+  const baseUrl = `http://localhost:${options.env?.['PORT'] ?? port}`;
   const urlOf = (user: string): string =>
     `postgres://${user}@localhost/${database.database}?host=${encodeURIComponent(database.host)}`;
   const config = loadConfig({

@@ -6,6 +6,8 @@ import { keepAnswer, keptAnswer, releaseKey, reserveKey } from './store.ts';
 export type OnceDeps = { db: Database; rootKeys: RootKeys };
 export type Answer = { status: number; body: unknown };
 
+type Kept = { body: unknown; request: string };
+
 const CONSOLE = 'console';
 const KEPT_FOR_SECONDS = 86_400;
 
@@ -30,13 +32,13 @@ export async function once(
 
   if (!(await reserveKey(q, { appId: CONSOLE, key, request, ttlSeconds: KEPT_FOR_SECONDS }))) {
     const kept = await keptAnswer(q, CONSOLE, key);
-    if (kept && ![request, ...olderRequests].includes(kept.request)) throw idempotencyMismatch();
+    const isKnown = kept !== undefined && [request, ...olderRequests].includes(kept.request);
+    if (kept && !isKnown && kept.response === null) throw idempotencyMismatch();
     if (!kept || kept.status === null || kept.response === null) throw idempotencyInProgress();
-    return {
-      status: kept.status,
-      body: JSON.parse(unseal(deps.rootKeys, sealedAt, kept.response)).body,
-      replayed: true,
-    };
+    const opened = JSON.parse(unseal(deps.rootKeys, sealedAt, kept.response)) as Kept;
+    // The key of the digest may have been retired since; what is sealed has been sealed anew.
+    if (!isKnown && opened.request !== digestOf(JSON.stringify(at.request))) throw idempotencyMismatch();
+    return { status: kept.status, body: opened.body, replayed: true };
   }
   let answer: Answer;
   try {
@@ -45,7 +47,8 @@ export async function once(
     await releaseKey(q, { appId: CONSOLE, key, request });
     throw error;
   }
-  const response = seal(deps.rootKeys, sealedAt, JSON.stringify({ body: answer.body }));
+  const memory: Kept = { body: answer.body, request: digestOf(JSON.stringify(at.request)) };
+  const response = seal(deps.rootKeys, sealedAt, JSON.stringify(memory));
   await keepAnswer(q, { appId: CONSOLE, key, request, status: answer.status, response });
   return { ...answer, replayed: false };
 }
