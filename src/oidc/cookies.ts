@@ -27,7 +27,8 @@ export function narrowCookies(
     if (!at.uid) continue;
     for (const short of Object.values(shortCookies)) {
       const outer = [short, at.appId, at.uid].join(separator);
-      if (name === outer) kept.push(`${short}=${value}`);
+      // The library signs the name it knows, which is the same for every uid: a renamed cookie says another uid.
+      if (name === outer && value === at.uid) kept.push(`${short}=${value}`);
       if (name === `${outer}.sig`) kept.push(`${short}.sig=${value}`);
     }
   }

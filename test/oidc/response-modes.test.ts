@@ -34,7 +34,7 @@ const EVIL = [
   '*',
 ];
 
-for (const kind of ['shared'] as const) {
+for (const kind of ['shared', 'own'] as const) {
   describe(`where an authorization response goes, ${kind} issuer`, () => {
     let latchkey: TestLatchkey;
     let shop: TestClient;
@@ -143,6 +143,19 @@ for (const kind of ['shared'] as const) {
         expect(page.url + page.html).not.to.match(/[?&#]code=|name="code"/);
         expect(page.status).to.be.within(400, 410);
       }
+    });
+
+    it('#13 #39 the cookies of one authorization resume no other, whatever name they are given', async () => {
+      const [one, two] = [await beforeResume(), await beforeResume()];
+      const isAnswer = (page: Page): boolean => /[?&#]code=|name="code"/.test(page.url + page.html);
+      expect(isAnswer(await copyOf(one.browser, latchkey).open(two.resume.href))).to.equal(false);
+      const [from, to] = [one, two].map(({ resume }) => resume.pathname.split('/').at(-1)!);
+      const renamed = latchkey.agent();
+      for (const [name, value, path] of one.browser.cookies())
+        renamed.setCookie(name.replaceAll(from!, to!), value, path.replaceAll(from!, to!));
+      expect(isAnswer(await renamed.open(two.resume.href))).to.equal(false);
+      for (const { browser, resume } of [one, two])
+        expect(isAnswer(await browser.open(resume.href))).to.equal(true);
     });
   });
 }
