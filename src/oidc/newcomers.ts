@@ -55,7 +55,7 @@ export function createNewcomers(deps: NewcomersDeps): Newcomers {
       const name = `${app.appId}\n${clientId}`;
       let work = reading.get(name);
       if (!work) {
-        work = admitDocument(deps, { appId: app.appId, app, url: clientId, by: authorOf(ctx) });
+        work = readUnlessGood(deps, { appId: app.appId, app, url: clientId, by: authorOf(ctx) });
         reading.set(name, work);
         void work.finally(() => reading.delete(name)).catch(() => {});
       }
@@ -69,6 +69,15 @@ export function createNewcomers(deps: NewcomersDeps): Newcomers {
       return !known;
     }
   };
+}
+
+/** Asks once more, because another request may have read the document while this one was counted. */
+async function readUnlessGood(
+  deps: NewcomersDeps,
+  change: Parameters<typeof admitDocument>[1],
+): Promise<void> {
+  if (await isDocumentGood(deps, { appId: change.appId, clientId: change.url })) return;
+  await admitDocument(deps, change);
 }
 
 /** Our ids tell when they were made (RFC 9562 §5.7); an unknown one from long ago costs no question. */
