@@ -39,10 +39,14 @@ const ROOMS = ['src/sign-in/methods/', 'src/surfaces/'];
 const LIBRARIES: Record<string, string[]> = {
   '@koa/router': ['http', 'oidc', 'sign-in', 'surfaces'],
   '@node-rs/argon2': ['sign-in/passwords'],
+  '@node-rs/bcrypt': ['sign-in/passwords'],
   '@opentelemetry/api': ['telemetry'],
-  '@simplewebauthn/server': ['sign-in/methods/passkey'],
+  '@simplewebauthn/server': ['sign-in/passkeys'],
+  '@zxcvbn-ts/core': ['sign-in/passwords'],
+  '@zxcvbn-ts/language-common': ['sign-in/passwords'],
   argon2: ['sign-in/passwords'],
   bowser: ['users/devices'],
+  'disposable-email-domains-js': ['users'],
   ejs: ['http'],
   'intl-messageformat': ['http'],
   ioredis: ['storage'],
@@ -52,10 +56,11 @@ const LIBRARIES: Record<string, string[]> = {
   nodemailer: ['delivery'],
   'oidc-provider': ['oidc'],
   'openid-client': ['sign-in/methods/social', 'sign-in/methods/enterprise', 'surfaces/dev'],
-  otplib: ['sign-in/methods/totp'],
+  otplib: ['sign-in/totp'],
   pg: ['storage'],
   pino: ['telemetry'],
   'prom-client': ['telemetry'],
+  uqr: ['sign-in/totp'],
   zod: FLOORS.filter((floor) => floor !== 'kernel'),
 };
 const COMPOSITION_LIBRARIES = ['koa', '@koa/router', 'pg', 'ioredis'];
