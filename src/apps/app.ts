@@ -166,3 +166,8 @@ export function isRefreshBoundToSession(client: Pick<Client, 'type' | 'settings'
 export function needsConsent(app: App, client: Client): boolean {
   return app.settings.consent === 'always' || !client.settings.first_party;
 }
+
+/** Whether the client is only who it says it is: it came by itself, and has no secret of ours to show that it is the same one. */
+export function isSelfAsserted(client: Client): boolean {
+  return client.registered === 'document' || (client.registered === 'dynamic' && !isConfidential(client));
+}

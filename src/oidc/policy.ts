@@ -1,8 +1,18 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { type AppSnapshot, needsConsent } from '../apps/app.ts';
+import { type AppSnapshot, isSelfAsserted, needsConsent } from '../apps/app.ts';
 import { askForAccounts, refuseUnmetAcr } from './requested-prompts.ts';
 import type { RootKeys } from '../kernel/secret.ts';
 import { deviceConfirmation } from './features/device-flow.ts';
+
+const { Check } = interactionPolicy;
+
+/** RFC 6749 §10.2, OWASP ASVS 10.7.1: what was allowed to a client that anyone can pass for is not allowed to the next one to do so. */
+const askAgain = ({ app, clients }: AppSnapshot): InstanceType<typeof Check> =>
+  new Check('client_unassured', 'nobody has checked who the client is', 'consent_required', (ctx) => {
+    const { client, result } = (ctx as KoaContextWithOIDC).oidc;
+    const known = clients.get(client!.clientId);
+    return known !== undefined && needsConsent(app, known) && isSelfAsserted(known) && !result?.consent;
+  });
 
 /**
  * When a person has to be asked: the library's own rules, minus every consent question for clients that need none.
@@ -20,6 +30,7 @@ export function interactionRules(snapshot: AppSnapshot, rootKeys: RootKeys): int
     const original = check.check;
     check.check = async (ctx) => asks(ctx) && (await original(ctx));
   }
+  consent.checks.add(askAgain(snapshot));
   askForAccounts(policy);
   refuseUnmetAcr(policy);
   // Behind the sign-in, before consent.

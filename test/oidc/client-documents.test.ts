@@ -8,6 +8,7 @@ import { sweepRegistrations } from '../../src/apps/registrations/sweep.ts';
 import { type Driver, drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { createDatabase, dropDatabase } from '../support/servers.ts';
 import { authorizationRequest, issuerOf, makeApp, makeUser, PASSWORD, REDIRECT } from '../support/sign-in.ts';
+import { expectAskedEachTime } from '../support/consent.ts';
 import { type Answer, atOnce, call } from '../support/token-calls.ts';
 
 const EMAIL = 'ada@example.com';
@@ -122,7 +123,7 @@ for (const driver of drivers) {
       expect(await metadata(issuerOf(one, 'shop', 'own'))).to.equal(true);
     });
 
-    it('come from discovery to tokens, with consent that shows where the document is', async () => {
+    it('come from discovery to tokens, with consent that shows where the document is, each time', async () => {
       const url = publish('flow', { grant_types: ['authorization_code', 'refresh_token'] });
       const configuration = await oidc.discovery(
         new URL(issuerOf(one, 'shop', 'own')),
@@ -143,6 +144,7 @@ for (const driver of drivers) {
         expectedNonce: request.nonce,
       });
       expect(tokens.claims()!.aud).to.equal(url);
+      await expectAskedEachTime(agent, configuration);
       expect((await oidc.refreshTokenGrant(configuration, tokens.refresh_token!)).access_token).to.be.a(
         'string',
       );

@@ -1,7 +1,16 @@
 import { expect } from 'chai';
 import * as oidc from 'openid-client';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
-import { authorizationRequest, issuerOf, makeApp, makeUser, PASSWORD, REDIRECT } from '../support/sign-in.ts';
+import { expectAskedEachTime } from '../support/consent.ts';
+import {
+  authorizationRequest,
+  issuerOf,
+  makeApp,
+  makeUser,
+  PASSWORD,
+  REDIRECT,
+  signInByPassword,
+} from '../support/sign-in.ts';
 import { type Answer, atOnce, call } from '../support/token-calls.ts';
 
 const EMAIL = 'ada@example.com';
@@ -82,6 +91,22 @@ for (const driver of drivers) {
       expect(tokens.claims()!.aud).to.equal(configuration.clientMetadata().client_id);
       const next = await oidc.refreshTokenGrant(configuration, tokens.refresh_token!);
       expect(next.access_token).to.be.a('string');
+      await expectAskedEachTime(agent, configuration);
+    });
+
+    it('remembers what was allowed to a client that proves to be the same one', async () => {
+      const configuration = await oidc.dynamicClientRegistration(
+        new URL(issuerOf(latchkey, 'open', 'own')),
+        { client_name: 'Site', redirect_uris: [REDIRECT] },
+        undefined,
+        { execute: [oidc.allowInsecureRequests] },
+      );
+      const agent = latchkey.agent();
+      const consent = await signInByPassword(agent, await authorizationRequest(configuration), EMAIL);
+      const done = await agent.submit(consent, { decision: 'allow' }, { ending: '/consent' });
+      expect(new URL(done.url).searchParams.has('code')).to.equal(true);
+      const again = await agent.open((await authorizationRequest(configuration)).url.href);
+      expect(new URL(again.url).searchParams.has('code')).to.equal(true);
     });
 
     it('answers with everything that holds, and the secret works at once', async () => {
