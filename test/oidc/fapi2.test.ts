@@ -89,6 +89,35 @@ for (const driver of drivers) {
       expect((await latchkey.admin('PATCH', '/apps/bank', slow)).status).to.equal(409);
     });
 
+    it('is kept by clients that register themselves, which are told in the words of RFC 7591 what does not fit', async () => {
+      const settings = { dynamic_registration: 'open' };
+      expect((await latchkey.admin('PATCH', '/apps/bank', { settings })).status).to.equal(200);
+      const register = (metadata: object) =>
+        call(`${issuer}/clients/register`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ redirect_uris: [CALLBACK], ...metadata }),
+        });
+      const keyed = { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [keys.publicJwk] } };
+      for (const [metadata, told] of [
+        [{ token_endpoint_auth_method: 'none' }, 'token_endpoint_auth_method must be private_key_jwt'],
+        [{}, 'token_endpoint_auth_method must be private_key_jwt'],
+        [keyed, 'dpop_bound_access_tokens'],
+      ] as const) {
+        const refused = await register(metadata);
+        expect([refused.status, refused.body.error], refused.text).to.deep.equal([
+          400,
+          'invalid_client_metadata',
+        ]);
+        expect(refused.body.error_description)
+          .to.include(told)
+          .and.match(/^[\x20-\x7e]+$/);
+        expect(refused.body).to.have.all.keys('error', 'error_description');
+      }
+      const made = await register({ ...keyed, dpop_bound_access_tokens: true });
+      expect([made.status, made.body.dpop_bound_access_tokens], made.text).to.deep.equal([201, true]);
+    });
+
     const configure = async (): Promise<oidc.Configuration> =>
       oidc.discovery(new URL(issuer), 'bank', {}, oidc.PrivateKeyJwt({ key: keys.privateKey, kid: 'k1' }), {
         execute: [oidc.allowInsecureRequests],

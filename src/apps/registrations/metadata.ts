@@ -21,6 +21,7 @@ const metadataSchema = z.object({
   scope: z.string().max(2000).optional(),
   jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(10) }).optional(),
   jwks_uri: z.string().max(2048).optional(),
+  dpop_bound_access_tokens: z.boolean().optional(),
 });
 type Metadata = z.output<typeof metadataSchema>;
 
@@ -112,6 +113,8 @@ function settingsOf(
     token_endpoint_auth_method: method,
     refresh_tokens: grantTypes.includes('refresh_token') ? 'on_offline_access' : 'never',
     api_scopes: app.settings.registered_clients.api_scopes,
+    // RFC 9449 §5.2
+    ...(metadata.dpop_bound_access_tokens ? { dpop_bound_access_tokens: true } : {}),
     ...(keyed && metadata.token_endpoint_auth_signing_alg
       ? { token_endpoint_auth_signing_alg: metadata.token_endpoint_auth_signing_alg }
       : {}),

@@ -23,6 +23,7 @@ export function presentRegistration(
       ? ['client_credentials']
       : ['authorization_code', ...(settings.refresh_tokens === 'never' ? [] : ['refresh_token'])],
     response_types: service ? [] : ['code'],
+    ...(settings.dpop_bound_access_tokens ? { dpop_bound_access_tokens: true } : {}),
     ...(client.scopes.length ? { scope: client.scopes.join(' ') } : {}),
     ...(settings.jwks ? { jwks: settings.jwks } : {}),
     ...(settings.jwks_uri === null ? {} : { jwks_uri: settings.jwks_uri }),

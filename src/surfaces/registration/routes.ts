@@ -160,11 +160,15 @@ function allowOrigin(ctx: Context, { app, clients }: AppSnapshot): void {
 
 /** RFC 7591 §3.2.2, RFC 6750 §3. */
 function refuse(ctx: Context, problem: Problem): void {
-  ctx.status = problem.status;
+  // What does not fit the app's profile is a conflict to operators; to the client it is metadata that will not do.
+  ctx.status = problem.kind === 'conflict' ? 400 : problem.status;
   if (problem.kind === 'unauthenticated') ctx.set('www-authenticate', 'Bearer error="invalid_token"');
   if (problem.retryAfterSeconds !== undefined) ctx.set('retry-after', String(problem.retryAfterSeconds));
-  ctx.body = { error: errorOf(problem), error_description: problem.message };
+  ctx.body = { error: errorOf(problem), error_description: inAscii(problem.message) };
 }
+
+/** RFC 7591 §3.2.2 wants ASCII. */
+const inAscii = (text: string): string => text.replaceAll('§', 'section ').replaceAll(/[^\x20-\x7e]/g, '?');
 
 function errorOf({ kind, code, field }: Problem): string {
   if (kind === 'unauthenticated') return 'invalid_token';
