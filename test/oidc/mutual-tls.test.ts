@@ -207,18 +207,49 @@ describe('mutual TLS that ended at a trusted proxy', () => {
       expectAccepted(await send(last, { name: 'plain' }));
     });
 
+    it('are given again for a lost answer to whoever has the same certificate, and to nobody else', async () => {
+      // It authenticates with its secret alone, so that only the retry tells one certificate from the other.
+      const made = await latchkey.admin('POST', '/apps/shop/clients', {
+        name: 'Server',
+        type: 'web',
+        redirect_uris: [REDIRECT],
+        settings: { tls_client_certificate_bound_access_tokens: true },
+      });
+      const web = { clientId: made.body.client_id as string, secret: made.body.client_secret as string };
+      const { tokens } = await signedInAs(web, { name: 'plain' });
+      const refreshWith = (token: string, presented: Presented) =>
+        send({ ...authenticated(web), grant_type: 'refresh_token', refresh_token: token }, presented);
+      const first = await refreshWith(tokens.refresh_token, { name: 'plain' });
+      expectAccepted(first);
+      const again = await refreshWith(tokens.refresh_token, { name: 'plain' });
+      expectAccepted(again);
+      expect(again.body.refresh_token).to.equal(first.body.refresh_token);
+      const stolen = await refreshWith(tokens.refresh_token, { name: 'other' });
+      expect([stolen.status, stolen.body.error]).to.deep.equal([400, 'invalid_grant']);
+      expect((await refreshWith(first.body.refresh_token, { name: 'plain' })).status).to.equal(400);
+    });
+
+    const authenticated = (client: { clientId: string; secret: string | undefined }) => ({
+      client_id: client.clientId,
+      ...(client.secret === undefined ? {} : { client_secret: client.secret }),
+    });
+
     async function signedInWith(presented: Presented): Promise<{ tokens: any; clientId: string }> {
       const clientId = await makeClient(bound, { type: 'native', redirect_uris: [REDIRECT] });
-      const configuration = await discover(
-        latchkey,
-        { appId: 'shop', clientId, secret: undefined },
-        'shared',
-      );
+      return signedInAs({ clientId, secret: undefined }, presented);
+    }
+
+    async function signedInAs(
+      client: { clientId: string; secret: string | undefined },
+      presented: Presented,
+    ): Promise<{ tokens: any; clientId: string }> {
+      const { clientId } = client;
+      const configuration = await discover(latchkey, { appId: 'shop', ...client }, 'shared');
       const request = await authorizationRequest(configuration);
       const page = await signInByPassword(latchkey.agent(), request, 'ada@example.com');
       const form = {
+        ...authenticated(client),
         grant_type: 'authorization_code',
-        client_id: clientId,
         code: new URL(page.url).searchParams.get('code')!,
         redirect_uri: REDIRECT,
         code_verifier: request.verifier,

@@ -146,7 +146,7 @@ export class RefreshTokenAdapter implements Adapter {
     await cache.fill(appId, { kind: 'refresh_token', id: digest, version: 1, value, ttlSeconds: remaining });
   }
 
-  /** The proved key goes into it: whoever retries with another key (RFC 9449 §5) gets nowhere near the same successor. */
+  /** The proved key or certificate goes into it: whoever retries with another (RFC 9449 §5, RFC 8705 §4) gets nowhere near the same successor. */
   #successorsOf(value: string, key: string | undefined): string[] {
     const message = key === undefined ? value : `${value} ${key}`;
     return this.#deps.rootKeys.map((root) =>

@@ -1,6 +1,7 @@
 import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, type JWK } from 'jose';
 import { type Configuration, errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { AppSnapshot, Client } from '../../apps/app.ts';
+import { stateOf } from '../../http/request-state.ts';
 import { deriveKey, digestOf, type RootKeys } from '../../kernel/secret.ts';
 import type { EphemeralStore } from '../../storage/ephemeral.ts';
 import type { Feature } from './feature.ts';
@@ -79,12 +80,18 @@ export function acceptProofsOnce(
   };
 }
 
-/** Thumbprint of the key that a token request holds, once the library has verified its proof. undefined: none was given. */
+/**
+ * What a token request proves to hold beside its client's credentials, once the library has verified it: the thumbprint
+ * of its key (RFC 9449) or of the certificate that its tokens are bound to (RFC 8705). undefined: nothing.
+ */
 export async function provedKey(
   ctx: KoaContextWithOIDC | undefined,
   snapshot: AppSnapshot,
 ): Promise<string | undefined> {
-  const proof = ctx?.oidc?.route === 'token' && offersDpop(snapshot) ? ctx.get('dpop') : '';
-  if (!proof) return undefined;
-  return calculateJwkThumbprint(decodeProtectedHeader(proof).jwk as JWK);
+  if (ctx?.oidc?.route !== 'token') return undefined;
+  const proof = offersDpop(snapshot) ? ctx.get('dpop') : '';
+  if (proof) return calculateJwkThumbprint(decodeProtectedHeader(proof).jwk as JWK);
+  return ctx.oidc.client?.tlsClientCertificateBoundAccessTokens
+    ? stateOf(ctx).clientCertificate?.certificate.fingerprint256
+    : undefined;
 }
