@@ -4,7 +4,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { endExpiredSessions } from '../../src/users/logout/end-expired.ts';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { type LogoutReceiver, type Received, startLogoutReceiver } from '../support/logout-receiver.ts';
-import { issuerOf, makeApp, makeUser, signedIn, type TestClient } from '../support/sign-in.ts';
+import { issuerOf, makeApp, makeUser, PASSWORD, signedIn, type TestClient } from '../support/sign-in.ts';
 import { atOnce, refresh, userinfo } from '../support/token-calls.ts';
 import { signOut } from '../support/sign-out.ts';
 
@@ -118,6 +118,25 @@ for (const driver of drivers) {
       expect(new Set(receiver.received.map(({ claims }) => claims.jti)).size).to.equal(3);
       const mine = receiver.received.filter(({ path }) => path === '/shop');
       for (const { claims } of mine) expect(claims['sid']).to.equal(tokens.claims()!['sid']);
+    });
+
+    it('tells nobody of a visit to the account pages, of which no client has heard', async () => {
+      const agent = latchkey.agent();
+      const own = issuerOf(latchkey, 'shop', 'own');
+      // Whoever is used in that session beside them is told, the app itself too.
+      for (const [client, path] of [
+        [forum, '/forum'],
+        [shop, '/shop'],
+      ] as const) {
+        receiver.received.length = 0;
+        const asked = await agent.open(`${own}/account/sessions`);
+        const page = await agent.submit(asked, { email, password: PASSWORD }, { ending: '/password' });
+        expect(page.url).to.equal(`${own}/account/sessions`);
+        await signedIn(latchkey, client, { agent, email, kind: 'own' });
+        await signOut(latchkey, agent, 'shop');
+        await receiver.wait(1);
+        expect(told(await settled())).to.deep.equal([`${path} ${own}`]);
+      }
     });
 
     it('names the session in ID tokens of exactly the clients with a logout URI, refreshed ones too', async () => {

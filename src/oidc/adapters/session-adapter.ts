@@ -15,6 +15,7 @@ import {
   updateSession,
 } from '../../users/sessions/store.ts';
 import { stateOf } from '../../http/request-state.ts';
+import { accountReturnUrl } from '../account-pages.ts';
 import { type Refusal, unitOfWork } from '../unit-of-work.ts';
 import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
 
@@ -184,6 +185,8 @@ function newUse(deps: AdapterDeps, payload: SessionPayload): ClientUse | undefin
   const authorized = oidc?.entities.AuthorizationCode ?? oidc?.deviceCode;
   const authorization = clientId === undefined ? undefined : payload.authorizations?.[clientId];
   if (clientId === undefined || !authorized || typeof authorization?.['sid'] !== 'string') return undefined;
+  // A visit of the account pages is nothing that the client knows of: it holds no ID token of it.
+  if (oidc?.params?.['redirect_uri'] === accountReturnUrl(deps.issuerUrl)) return undefined;
   const issuers = (authorization['issuers'] as string[] | undefined) ?? [];
   if (issuers.includes(deps.issuerUrl)) return undefined;
   authorization['issuers'] = [...issuers, deps.issuerUrl];
