@@ -1,4 +1,5 @@
 import type { Route } from '../../src/http/route-table.ts';
+import { manyAddresses } from '../../src/surfaces/cli/isolation/call.ts';
 import type { Side } from '../../src/surfaces/cli/isolation/side.ts';
 import type { Probe } from '../../src/surfaces/cli/isolation/state.ts';
 import { type Report, verifyIsolation } from '../../src/surfaces/cli/isolation/verify.ts';
@@ -16,21 +17,19 @@ export const startForMatrix = (driver: Driver): Promise<TestLatchkey> =>
 /** The matrix against a program of this process, with every row of both apps watched. */
 export function runMatrix(
   latchkey: TestLatchkey,
-  options: { isQuick?: boolean; routes?: readonly Route[] } = {},
+  options: { isQuick?: boolean; routes?: readonly Route[]; probe?: Probe } = {},
 ): Promise<Report> {
   const { baseUrl } = latchkey;
   return verifyIsolation({
     baseUrl,
     adminKey: ADMIN_KEY,
     routes: options.routes ?? latchkey.latchkey.routes,
-    from: (count) => ({
-      'x-forwarded-for': `10.${(count >> 16) & 255}.${(count >> 8) & 255}.${count & 255}`,
-    }),
+    from: manyAddresses,
     async mailbox(address) {
       const mails = (await (await fetch(`${baseUrl}/dev/inbox.json`)).json()) as Mail[];
       return mails.filter(({ to }) => to === address).map(({ text }) => text);
     },
-    probe: everyRow(latchkey),
+    probe: options.probe ?? everyRow(latchkey),
     isQuick: options.isQuick,
   });
 }

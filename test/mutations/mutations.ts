@@ -6,7 +6,7 @@ export type Mutation = {
   /** Tables that row-level security is lifted from. */
   unguarded?: readonly string[];
   driver?: 'postgres' | 'redis';
-  /** The part of the matrix that is run, to save time: nothing else of it could see this. */
+  /** The part of the matrix that is run, to save time: where this is to be seen first. */
   routes: RegExp;
   /** One layer alone was taken out, and the other must hold. */
   survives?: boolean;
@@ -26,6 +26,11 @@ const anyKey = [
   proofs,
   'from ephemeral where app_id = ${appId} and key = ${key} and expires_at > now()`',
   "from ephemeral where ${appId}::text <> '' and key = ${key} and expires_at > now()`",
+] as const;
+const anyClient = [
+  'src/apps/store.ts',
+  'from clients c where c.app_id = ${appId} and c.disabled_at is null`',
+  "from clients c where ${appId}::text <> '' and c.disabled_at is null`",
 ] as const;
 
 export const mutations: readonly Mutation[] = [
@@ -78,17 +83,11 @@ export const mutations: readonly Mutation[] = [
       ],
     ],
     unguarded: ['apis'],
-    routes: /\/token$/,
+    routes: /^(GET|POST) \/(authorize|par)$/,
   },
   {
     name: 'an app knows the clients of every app',
-    edits: [
-      [
-        'src/apps/store.ts',
-        'from clients c where c.app_id = ${appId} and c.disabled_at is null`',
-        "from clients c where ${appId}::text <> '' and c.disabled_at is null`",
-      ],
-    ],
+    edits: [anyClient],
     unguarded: ['clients', 'client_secrets'],
     routes: /:app_id\/token$/,
   },
@@ -160,15 +159,22 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'links are kept in Redis without their app',
-    edits: [['src/storage/ephemeral-redis.ts', '`lk:${appId}:${key}`', '`lk:${appId && key}`']],
+    // Not also the counts of mails, which would end the mails themselves.
+    edits: [
+      [
+        'src/storage/ephemeral-redis.ts',
+        '`lk:${appId}:${key}`',
+        "`lk:${key.startsWith('mailed:') ? '' : appId}:${key}`",
+      ],
+    ],
     driver: 'redis',
-    routes: /reset\/:secret$/,
+    routes: /sign-up\/:secret$/,
   },
   {
     name: 'links are kept in the database without their app',
     edits: [anyKey],
     unguarded: ['ephemeral'],
-    routes: /reset\/:secret$/,
+    routes: /sign-up\/:secret$/,
   },
   {
     name: 'an invitation opens at every app',
@@ -182,7 +188,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the shared issuer believes every access token that it signed',
     edits: [
-      [tokens, "payload['app_id'] === appId && ", 'appId && '],
+      [tokens, "return payload['app_id'] === appId && isForUs(deps, payload) ?", 'return appId && isForUs ?'],
       [tokens, "!claims || !deps.snapshot.clients.has(String(claims['client_id']))", '!claims'],
     ],
     routes: /^POST \/introspect$/,
@@ -195,20 +201,40 @@ export const mutations: readonly Mutation[] = [
         'where app_id = ${appId} and compromised_at is null`',
         "where ${appId}::text <> '' and compromised_at is null`",
       ],
+      ['src/apps/store.ts', 'sql`select key_id,', 'sql`select app_id, key_id,'],
+      // Private halves open only as what they were sealed for, which holds the app as well.
+      [
+        'src/apps/registry.ts',
+        "openKey(opening(deps), { appId, table: 'signing_keys' }, row)",
+        "openKey(opening(deps), { appId: String(row['app_id']), table: 'signing_keys' }, row)",
+      ],
     ],
     unguarded: ['signing_keys'],
     routes: /jwks/,
   },
   {
     name: 'a provider is kept for the issuer, not for the app',
-    edits: [['src/oidc/provider-cache.ts', 'build(`${issuer}:${appId}`', 'build(`${issuer}`']],
-    routes: /^(GET|POST) \/(authorize|token|introspect)$/,
+    edits: [
+      ['src/oidc/provider-cache.ts', 'build(`${issuer}:${appId}`', 'build(brokenBy(issuer, appId)'],
+      [
+        'src/oidc/provider-cache.ts',
+        'if (cached && cached.revision === revision && cached.keys === keys)',
+        'if (cached && (name === issuer || (cached.revision === revision && cached.keys === keys)))',
+      ],
+      [
+        'src/oidc/provider-cache.ts',
+        'type Cached = {',
+        'const brokenBy = (issuer: string, appId: string) => ("isLoose" in globalThis ? issuer : `${issuer}:${appId}`);\n\ntype Cached = {',
+      ],
+    ],
+    routes: /^(GET|POST) \/auth\/:app_id\/(authorize|token)$/,
   },
   {
     name: 'a session of one app is one of every app',
     edits: [
       anyUser,
       ['src/oidc/cookie-signer.ts', '`cookies:${appId}`', '`cookies:${appId && 0}`'],
+      ['src/oidc/cookie-signer.ts', '.update(data)', ".update(data.replace(/^[^=]+=/, ''))"],
       [
         sessions,
         'where s.app_id = ${appId} and s.digest = ${digest}',
@@ -216,20 +242,16 @@ export const mutations: readonly Mutation[] = [
       ],
     ],
     unguarded: ['sessions', 'users', 'identifiers'],
-    routes: /authorize$/,
+    routes: /^GET .*\/account$/,
   },
   {
     name: 'an unfinished sign-in goes on at every app',
     edits: [
       anyKey,
       ['src/oidc/cookie-signer.ts', '`cookies:${appId}`', '`cookies:${appId && 0}`'],
-      [
-        'src/oidc/interactions.ts',
-        'if (!client || !payload.prompt) return undefined;',
-        'if (!payload.prompt) return undefined;',
-      ],
+      anyClient,
     ],
-    unguarded: ['ephemeral'],
+    unguarded: ['ephemeral', 'clients', 'client_secrets'],
     routes: /interaction\/:uid(\/cancel)?$/,
   },
   {

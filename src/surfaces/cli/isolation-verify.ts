@@ -1,8 +1,13 @@
 import type { Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
-import { type Command, jsonFlag, UsageFault } from './command.ts';
+import type { Route } from '../../http/route-table.ts';
+import { type Command, jsonFlag, UsageFault, type Values } from './command.ts';
 import { reportText } from './isolation/report.ts';
+import { manyAddresses } from './isolation/call.ts';
+import { directly, through, type Transport } from './isolation/transport.ts';
 import { isSound, verifyIsolation } from './isolation/verify.ts';
+
+type Value = Values[string];
 
 const summary = `Try to cross from one app to another, at every route, against the running server.
 
@@ -14,21 +19,36 @@ a credential that was tried was dead. Needs ADMIN_API_KEY; docs/isolation.md say
 export const isolationVerify: Command = {
   name: 'isolation verify',
   summary,
-  flags: { ...jsonFlag, url: { type: 'string', note: 'Where the server is; without it, BASE_URL.' } },
+  flags: {
+    ...jsonFlag,
+    url: { type: 'string', note: 'Where the server listens; without it, requests go to BASE_URL.' },
+    only: {
+      type: 'string',
+      note: 'Only routes that contain this text. Proves less, and the report says so.',
+    },
+    forwarded: {
+      type: 'boolean',
+      note: 'Come from many addresses by X-Forwarded-For: quicker where TRUSTED_PROXIES names this machine.',
+    },
+  },
   async run({ program, values, print }) {
     const config = loadConfig();
     const adminKey = config.adminApiKey?.reveal();
     if (adminKey === undefined)
       throw new UsageFault('ADMIN_API_KEY is not set: the apps are made through the Admin API.');
-    const baseUrl = typeof values['url'] === 'string' ? values['url'].replace(/\/$/, '') : config.baseUrl;
+    const transport = transportTo(values['url']);
+    const routes = program.routes(config);
     const stopped = new AbortController();
     const stop = (): void => stopped.abort(new Error('stopped; the throw-away apps were deleted'));
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
     const report = await verifyIsolation({
-      baseUrl,
+      baseUrl: config.baseUrl,
       adminKey,
-      routes: program.routes(config),
-      mailbox: inboxOf(config, baseUrl),
+      routes: chosen(routes, values['only']),
+      all: routes.length,
+      mailbox: inboxOf(config, transport),
+      from: values['forwarded'] ? manyAddresses : undefined,
+      transport,
       signal: stopped.signal,
     });
     print.out(values['json'] ? JSON.stringify(report, null, 2) : reportText(report));
@@ -36,11 +56,27 @@ export const isolationVerify: Command = {
   },
 };
 
+function transportTo(url: Value): Transport {
+  if (typeof url !== 'string') return directly;
+  if (!/^https?:\/\/[^/]+\/?$/.test(url) || !URL.canParse(url))
+    throw new UsageFault(`--url ${url} is no address like http://127.0.0.1:4000.`);
+  return through(url);
+}
+
+function chosen(routes: readonly Route[], only: Value): readonly Route[] {
+  if (typeof only !== 'string') return routes;
+  const found = routes.filter(({ method, path }) => `${method} ${path}`.includes(only));
+  if (found.length === 0) throw new UsageFault(`--only ${only}: no route contains that.`);
+  return found;
+}
+
 /** Mail can be read where it goes to the development inbox. */
-function inboxOf(config: Config, baseUrl: string): ((address: string) => Promise<string[]>) | undefined {
+function inboxOf(config: Config, transport: Transport): ((address: string) => Promise<string[]>) | undefined {
   if (config.environment !== 'development' || !config.isLoopback || config.smtpUrl) return undefined;
+  const url = `${config.baseUrl}/dev/inbox.json`;
   return async (address) => {
-    const mails = (await (await fetch(`${baseUrl}/dev/inbox.json`)).json()) as { to: string; text: string }[];
-    return mails.filter(({ to }) => to === address).map(({ text }) => text);
+    const { text } = await transport({ method: 'GET', url, headers: {} }, AbortSignal.timeout(20_000));
+    const mails = JSON.parse(text) as { to: string; text: string }[];
+    return mails.filter(({ to }) => to === address).map((mail) => mail.text);
   };
 }

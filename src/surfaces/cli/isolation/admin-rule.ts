@@ -12,7 +12,12 @@ export function adminRule(world: World, route: Route): Attempt[] | undefined {
   const names = namesIn(route.path);
   const isKnown = names.every((name) => name === 'app_id' || world.b.ids[name] !== undefined);
   if (!isKnown) return undefined;
-  return [...asOperator(world, route), ...belowTheOther(world, route), ...special(world, route)];
+  return [
+    ...asOperator(world, route),
+    ...belowTheOther(world, route),
+    ...ofItsOwn(world, route),
+    ...special(world, route),
+  ];
 }
 
 /** Nothing an app gave to anybody opens the Admin API, least of all for the other app. */
@@ -57,6 +62,22 @@ function belowTheOther(world: World, route: Route): Attempt[] {
         { credential, how: 'below the other app', headers, hides, ...bodyOf(route) },
       );
     }),
+  );
+}
+
+/** What one app is shown of its own holds nothing of the other one. */
+function ofItsOwn(world: World, route: Route): Attempt[] {
+  const { a, b, baseUrl, adminKey } = world;
+  if (route.method !== 'GET' || !route.path.includes('/:app_id')) return [];
+  const headers = { authorization: `Bearer ${adminKey}` };
+  return [
+    { at: b, hides: 'a' as const },
+    { at: a, hides: 'b' as const },
+  ].map(({ at, hides }) =>
+    attempt(
+      { route, url: baseUrl + fill(route.path, { ...at.ids, app_id: at.appId })! },
+      { credential: 'none', how: 'what is shown of its own app', headers, allows: 'own', hides },
+    ),
   );
 }
 

@@ -51,6 +51,9 @@ export type Parts = {
   unlike?: readonly string[];
 };
 
+/** Where browsers send forms. */
+const BROWSER = /\/(authorize|interaction|invitation|account|apis|device|logout|playground)(\/|$)/;
+
 /** How one attempt at `url` is written for a route's method. */
 export function attempt(
   at: { route: Route; issuer?: IssuerKind | undefined; url: string },
@@ -71,7 +74,8 @@ export function attempt(
   } else if (fields) {
     body = new URLSearchParams(fields).toString();
     headers['content-type'] = FORM;
-    headers['origin'] ??= url.origin;
+    // Clients send none, and one that is not allowed would be refused before anything else is looked at.
+    if (BROWSER.test(route.path)) headers['origin'] ??= url.origin;
   }
   const request = { method: route.method, url: url.href, headers, body };
   return { route, issuer, credential, how, request, allows, hides, unlike };

@@ -1,10 +1,7 @@
-/** A request as an attacker writes it: nothing is added to it. */
-export type Sent = {
-  method: string;
-  url: string;
-  headers: Record<string, string>;
-  body?: string | undefined;
-};
+import { setTimeout as sleep } from 'node:timers/promises';
+import { directly, type Sent, type Transport } from './transport.ts';
+
+export type { Sent };
 
 export type Answer = {
   status: number;
@@ -25,6 +22,8 @@ export type SendOptions = {
   /** Headers of every request, counted up: how a test behind a trusted proxy comes from many addresses. */
   from?: ((count: number) => Record<string, string>) | undefined;
   signal?: AbortSignal | undefined;
+  /** How requests travel; without it: to the address in them. */
+  transport?: Transport | undefined;
 };
 
 const PATIENCE = 4;
@@ -34,22 +33,18 @@ const LONGEST_WAIT_SECONDS = 65;
  * Sends and follows nothing. An answer that only says "too often" proves nothing: it is waited out and asked again,
  * and is handed back when that did not help.
  */
-export function sender({ from, signal }: SendOptions): Send {
+export function sender({ from, signal, transport = directly }: SendOptions): Send {
   let count = 0;
   const once = async (request: Sent): Promise<Answer> => {
     count += 1;
-    const response = await fetch(request.url, {
-      method: request.method,
-      redirect: 'manual',
-      headers: { ...from?.(count), ...request.headers },
-      signal: AbortSignal.any([AbortSignal.timeout(20_000), ...(signal ? [signal] : [])]),
-      ...(request.body === undefined ? {} : { body: request.body }),
-    });
-    const text = await response.text();
-    const location = response.headers.get('location');
+    const { status, headers, text } = await transport(
+      { ...request, headers: { ...from?.(count), ...request.headers } },
+      AbortSignal.any([AbortSignal.timeout(20_000), ...(signal ? [signal] : [])]),
+    );
+    const location = headers.get('location');
     return {
-      status: response.status,
-      headers: response.headers,
+      status,
+      headers,
       location: location === null ? undefined : new URL(location, request.url).href,
       text,
       json: asJson(text),
@@ -60,12 +55,17 @@ export function sender({ from, signal }: SendOptions): Send {
     for (let tries = 1; answer.status === 429 && tries < PATIENCE; tries += 1) {
       const seconds = Number(answer.headers.get('retry-after') ?? 1);
       if (!(seconds <= LONGEST_WAIT_SECONDS)) break;
-      await new Promise((resolve) => setTimeout(resolve, seconds * 1000 + 250));
+      await sleep(seconds * 1000 + 250, undefined, { signal });
       answer = await once(request);
     }
     return answer;
   };
 }
+
+/** Headers that make each request come from an address of its own, for a server that believes this machine about them. */
+export const manyAddresses = (count: number): Record<string, string> => ({
+  'x-forwarded-for': `10.${(count >> 16) & 255}.${(count >> 8) & 255}.${count & 255}`,
+});
 
 export const FORM = 'application/x-www-form-urlencoded';
 

@@ -34,6 +34,7 @@ export function faultIn(
 ): string | undefined {
   const { status, location, json } = answer;
   if (status >= 500) return `failed with ${status} instead of refusing`;
+  if (/"origin \S+ not allowed/.test(answer.text)) return 'was refused for its origin, which proves nothing';
   if (status === 429) return 'was answered "too often", which proves nothing';
   const sent = `${request.url} ${JSON.stringify(request.headers)} ${request.body ?? ''}`;
   const seen = `${answer.text}\n${JSON.stringify([...answer.headers])}`;
