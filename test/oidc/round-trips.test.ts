@@ -29,7 +29,7 @@ const LIMITS = {
 } as const;
 
 /** What runs beside requests, and the question every two seconds whether the app has changed. */
-const BESIDE = /\bjobs\b|pending_graves|with gone as|select revision from apps|from deployment_keys/;
+const BESIDE = /\bjobs\b|pending_graves|with gone as|select revision\b|from deployment_keys/;
 
 for (const driver of drivers) {
   describe(`statements of one request, on ${driver}`, function () {
