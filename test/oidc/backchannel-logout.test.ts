@@ -186,9 +186,10 @@ for (const driver of drivers) {
       await signOut(latchkey, agent, 'shop');
       for (const attempts of [1, 2]) {
         await receiver.wait(attempts);
+        // Its failure has been written down, so nothing of that try moves the clock again.
         await waitFor(async () => {
           const rows = await latchkey.sql(
-            `update jobs set run_at = now() where kind = 'logout-token' and attempts = ${attempts} and last_error is not null returning 1`,
+            `update jobs set run_at = now(), last_error = null where kind = 'logout-token' and attempts = ${attempts} and last_error is not null returning 1`,
           );
           return rows.length === 1;
         });
@@ -208,16 +209,21 @@ for (const driver of drivers) {
       await receiver.wait(1);
       await waitFor(async () => {
         const rows = await latchkey.sql(
-          `update jobs set run_at = now(), attempts = 7 where kind = 'logout-token' and last_error is not null returning 1`,
+          `update jobs set run_at = now(), attempts = 7, last_error = null where kind = 'logout-token' and last_error is not null returning 1`,
         );
         return rows.length === 1;
       });
       receiver.answers.push(500);
       await receiver.wait(2);
       await waitFor(async () => (await events('backchannel_logout.failed')).length === 1);
-      const [job] = await latchkey.sql(`select attempts, failed_at from jobs where kind = 'logout-token'`);
-      expect(job).to.include({ attempts: 8 });
-      expect(job!['failed_at']).to.be.a('date');
+      await waitFor(
+        async () =>
+          (
+            await latchkey.sql(
+              `select 1 from jobs where kind = 'logout-token' and attempts = 8 and failed_at is not null`,
+            )
+          )[0] !== undefined,
+      );
       await latchkey.sql(`delete from jobs where kind = 'logout-token'`);
     });
 
@@ -313,7 +319,7 @@ for (const driver of drivers) {
 }
 
 async function waitFor(condition: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 8000; !(await condition()); ) {
+  for (const deadline = Date.now() + 30_000; !(await condition()); ) {
     if (Date.now() > deadline) throw new Error('it did not happen');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

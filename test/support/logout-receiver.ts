@@ -56,7 +56,7 @@ export async function startLogoutReceiver(): Promise<LogoutReceiver> {
     received,
     answers,
     async wait(count) {
-      for (const deadline = Date.now() + 8000; received.length < count; ) {
+      for (const deadline = Date.now() + 30_000; received.length < count; ) {
         if (Date.now() > deadline) throw new Error(`only ${received.length} of ${count} logout tokens came`);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
