@@ -1,9 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Provider } from 'oidc-provider';
-import { protocolRoutes } from './issuers.ts';
+import { type IssuerKind, protocolRoutes } from './issuers.ts';
 
-/** Where the app's own issuer sends a browser that signed in to see its account pages. */
-export const accountReturnUrl = (ownIssuer: string): string => `${ownIssuer}/account/signed-in`;
+type At = { appId: string; issuer: IssuerKind; issuerUrl: string };
+
+/** Where the account pages beside an issuer are: at a domain, too, below the path that all pages of the app have. */
+export const accountRoot = ({ appId, issuer, issuerUrl }: At): string =>
+  `${issuer === 'own' ? issuerUrl : `${issuerUrl}/auth/${appId}`}/account`;
+
+/** Where an issuer of the app alone sends a browser that signed in to see its account pages. */
+export const accountReturnUrl = (at: At): string => `${accountRoot(at)}/signed-in`;
 
 type ClientModel = { clientId: string; redirectUriAllowed(uri: string): boolean };
 
@@ -11,17 +17,14 @@ const pushing = new WeakMap<ClientModel, boolean>();
 const signing = new WeakMap<ClientModel, boolean>();
 
 /**
- * The app's first client may lead to the account pages of its own app, at its own issuer. Not a registered redirect URI:
+ * The app's first client may lead to the account pages of its own app, at an issuer of that app alone. Not a registered redirect URI:
  * one that is added to a single one would forbid leaving that out.
  */
-export function allowAccountPages(
-  provider: Provider,
-  at: { appId: string; issuer: string; issuerUrl: string },
-): void {
-  if (at.issuer !== 'own') return;
+export function allowAccountPages(provider: Provider, at: At): void {
+  if (at.issuer === 'shared') return;
   const model = provider.Client.prototype as unknown as ClientModel;
   const { redirectUriAllowed } = model;
-  const ours = accountReturnUrl(at.issuerUrl);
+  const ours = accountReturnUrl(at);
   Object.assign(model, {
     redirectUriAllowed(this: ClientModel, uri: string): boolean {
       return (uri === ours && this.clientId === at.appId) || redirectUriAllowed.call(this, uri);
@@ -46,9 +49,7 @@ export function allowAccountPages(
     });
 }
 
-export type AccountSignIn = {
-  appId: string;
-  ownIssuer: string;
+export type AccountSignIn = At & {
   /** Comes back as it is. */
   state: string;
   uiLocales?: string | undefined;
@@ -65,12 +66,12 @@ export function accountSignInUrl(wanted: AccountSignIn): string {
     client_id: wanted.appId,
     response_type: 'code',
     scope: 'openid',
-    redirect_uri: accountReturnUrl(wanted.ownIssuer),
+    redirect_uri: accountReturnUrl(wanted),
     code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
     code_challenge_method: 'S256',
     state: wanted.state,
     ...(wanted.uiLocales === undefined ? {} : { ui_locales: wanted.uiLocales }),
     ...(wanted.maxAgeSeconds === undefined ? {} : { max_age: String(wanted.maxAgeSeconds) }),
   });
-  return `${wanted.ownIssuer}${protocolRoutes.authorization}?${query}`;
+  return `${wanted.issuerUrl}${protocolRoutes.authorization}?${query}`;
 }

@@ -14,15 +14,19 @@ export type BrowserSession = {
   authTimeSeconds: number;
 };
 
-export type BrowserSessionDeps = { baseUrl: string; db: Database; rootKeys: RootKeys };
+export type BrowserSessionDeps = { db: Database; rootKeys: RootKeys };
 
-/** Asked of the database, never of the cache: what these pages do can not be taken back. Reads the app's own cookie and no other. */
+/**
+ * Asked of the database, never of the cache: what these pages do can not be taken back. Reads the app's own cookie and no
+ * other. `origin`: of the pages, where the cookie is.
+ */
 export async function browserSession(
   deps: BrowserSessionDeps,
   ctx: Context,
-  appId: string,
+  at: { appId: string; origin: string },
 ): Promise<BrowserSession | undefined> {
-  const name = sessionCookieName(deps.baseUrl, appId);
+  const { appId, origin } = at;
+  const name = sessionCookieName(origin, appId);
   const value = cookieOf(ctx, name);
   const signature = cookieOf(ctx, `${name}.sig`);
   if (!value || !signature) return undefined;

@@ -186,7 +186,7 @@ function newUse(deps: AdapterDeps, payload: SessionPayload): ClientUse | undefin
   const authorization = clientId === undefined ? undefined : payload.authorizations?.[clientId];
   if (clientId === undefined || !authorized || typeof authorization?.['sid'] !== 'string') return undefined;
   // A visit of the account pages is nothing that the client knows of: it holds no ID token of it.
-  if (oidc?.params?.['redirect_uri'] === accountReturnUrl(deps.issuerUrl)) return undefined;
+  if (oidc?.params?.['redirect_uri'] === accountReturnUrl(deps)) return undefined;
   const issuers = (authorization['issuers'] as string[] | undefined) ?? [];
   if (issuers.includes(deps.issuerUrl)) return undefined;
   authorization['issuers'] = [...issuers, deps.issuerUrl];

@@ -30,10 +30,10 @@ export function accountRoutes(deps: AccountDeps): Middleware {
 
 /** The answer of the authorization endpoint. Its code is left to expire: whether someone is signed in, the cookie says. */
 async function comeBack(deps: AccountDeps, ctx: Context): Promise<void> {
-  const { ownIssuer } = await enter(deps, ctx);
+  const { root } = await enter(deps, ctx);
   // The person declined, or the app's settings allow no such request: asking again would only go round.
   if (typeof ctx.query['code'] !== 'string') throw notSignedIn();
   const [name, again] = String(ctx.query['state'] ?? '').split('.');
   const page = accountPages.find((known) => known === name) ?? 'sessions';
-  goBack({ ctx, root: `${ownIssuer}/account` }, page, again === 'again' ? 'again' : undefined);
+  goBack({ ctx, root }, page, again === 'again' ? 'again' : undefined);
 }

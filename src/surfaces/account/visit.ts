@@ -6,10 +6,12 @@ import { requireCsrf } from '../../http/csrf.ts';
 import { t } from '../../http/messages.ts';
 import { localeOf, showPage } from '../../http/page.ts';
 import { stateOf } from '../../http/request-state.ts';
-import { accountSignInUrl } from '../../oidc/account-pages.ts';
+import { originOf } from '../../http/site.ts';
+import { accountRoot, accountSignInUrl } from '../../oidc/account-pages.ts';
 import { type BrowserSession, browserSession } from '../../oidc/browser-session.ts';
-import { issuerUrl } from '../../oidc/issuers.ts';
+import { type IssuerKind, issuerUrl, protocolRoutes } from '../../oidc/issuers.ts';
 import { pageAppOf } from '../../oidc/page-app.ts';
+import { homeIssuer, serviceAt } from '../../oidc/served.ts';
 import { authorOf } from '../../sign-in/author.ts';
 import type { AccountDeps } from './deps.ts';
 import { noSuchApp } from './errors.ts';
@@ -25,11 +27,14 @@ export type Visit = {
   appId: string;
   snapshot: AppSnapshot;
   session: BrowserSession;
-  /** Where these pages are: `{issuer}/account`. */
+  /** The issuer of the app that these pages are beside, and where they are. */
+  at: Place;
   root: string;
   form: Readonly<Record<string, string | undefined>>;
   by: Author;
 };
+
+export type Place = { appId: string; issuer: IssuerKind; issuerUrl: string };
 
 type Handler = (visit: Visit) => Promise<void> | void;
 
@@ -39,27 +44,25 @@ const RECENT_SECONDS = 15 * 60;
 /** For pages of the account. Without a session the browser goes through an ordinary sign-in and comes back. */
 export function onAccount(deps: AccountDeps, page: AccountPage, handler: Handler) {
   return async (ctx: Context): Promise<void> => {
-    const { appId, snapshot, ownIssuer } = await enter(deps, ctx);
-    const session = await browserSession(deps, ctx, appId);
-    if (!session) return goSignIn(ctx, { appId, ownIssuer, state: page });
+    const { appId, snapshot, at, root } = await enter(deps, ctx);
+    const session = await browserSession(deps, ctx, { appId, origin: originOf(ctx, deps) });
+    if (!session) return goSignIn({ ctx, deps, snapshot, at }, page);
     // A token of the session that showed the form: one left over from another person's visit does nothing.
     const csrfScope = `${appId}:account:${session.uid}`;
     stateOf(ctx).csrfScope = csrfScope;
     const form = ctx.method === 'POST' ? await formBody(ctx) : {};
     if (ctx.method === 'POST') requireCsrf(ctx, csrfScope, form.csrf);
     const by: Author = { ...authorOf(ctx), actor: { type: 'user', id: session.userId } };
-    await handler({ ctx, deps, appId, snapshot, session, root: `${ownIssuer}/account`, form, by });
+    await handler({ ctx, deps, appId, snapshot, session, at, root, form, by });
   };
 }
 
 /** The same for what takes something away. Somebody who signed in long ago does so again and then chooses again. */
 export function onRecentAccount(deps: AccountDeps, page: AccountPage, handler: Handler) {
   return onAccount(deps, page, async (visit) => {
-    const { ctx, appId, session } = visit;
-    const age = Math.floor(Date.now() / 1000) - session.authTimeSeconds;
+    const age = Math.floor(Date.now() / 1000) - visit.session.authTimeSeconds;
     if (age < RECENT_SECONDS) return handler(visit);
-    const ownIssuer = issuerUrl(visit.deps.baseUrl, appId, 'own');
-    goSignIn(ctx, { appId, ownIssuer, state: `${page}.again`, maxAgeSeconds: RECENT_SECONDS - 60 });
+    goSignIn(visit, page, 'again');
   });
 }
 
@@ -73,14 +76,39 @@ export async function enter(deps: AccountDeps, ctx: Context) {
   state.startUrl = siteOf(snapshot);
   const asked = ctx.query['ui_locales'];
   if (typeof asked === 'string') state.uiLocales = asked;
-  return { appId, snapshot, ownIssuer: issuerUrl(deps.baseUrl, appId, 'own') };
+  const issuer = issuerHere(ctx);
+  const at: Place = { appId, issuer, issuerUrl: issuerUrl(deps.baseUrl, appId, issuer) };
+  return { appId, snapshot, at, root: accountRoot(at) };
 }
 
-type SignIn = { appId: string; ownIssuer: string; state: string; maxAgeSeconds?: number };
+/** That of the domain where the request arrived, else the app's own below BASE_URL. */
+function issuerHere(ctx: Context): IssuerKind {
+  const { site } = stateOf(ctx);
+  return site?.appId === undefined ? 'own' : (site.origin as IssuerKind);
+}
 
-function goSignIn(ctx: Context, wanted: SignIn): void {
+function goSignIn(
+  { ctx, deps, snapshot, at }: Pick<Visit, 'ctx' | 'deps' | 'snapshot' | 'at'>,
+  page: AccountPage,
+  again?: 'again',
+): void {
   ctx.set('cache-control', 'no-store');
-  ctx.redirect(accountSignInUrl({ ...wanted, uiLocales: stateOf(ctx).uiLocales }));
+  const { baseUrl } = deps;
+  // Where the app is leaving nobody signs in any more: the pages are at its domain, too.
+  if (serviceAt(baseUrl, snapshot, at.issuer) !== 'everything') {
+    const issuer = homeIssuer(baseUrl, snapshot);
+    const root = accountRoot({ ...at, issuer, issuerUrl: issuerUrl(baseUrl, at.appId, issuer) });
+    ctx.redirect(`${root}/${page}`);
+  } else {
+    ctx.redirect(
+      accountSignInUrl({
+        ...at,
+        state: again === undefined ? page : `${page}.${again}`,
+        uiLocales: stateOf(ctx).uiLocales,
+        ...(again === undefined ? {} : { maxAgeSeconds: RECENT_SECONDS - 60 }),
+      }),
+    );
+  }
   ctx.status = 303;
 }
 
@@ -95,7 +123,7 @@ export function goBack({ ctx, root }: Pick<Visit, 'ctx' | 'root'>, page: Account
 
 /** A page in the frame that all of them share. */
 export function showAccount(visit: Visit, page: AccountPage, model: object): void {
-  const { ctx, deps, root, appId, snapshot } = visit;
+  const { ctx, deps, at, root, snapshot } = visit;
   const locale = localeOf(ctx);
   const done = NOTICES.find((notice) => notice === ctx.query['done']);
   showPage(ctx, deps, `account/${page}`, {
@@ -104,7 +132,7 @@ export function showAccount(visit: Visit, page: AccountPage, model: object): voi
       url: `${root}/${name}`,
       is_current: name === page,
     })),
-    sign_out_url: `${issuerUrl(deps.baseUrl, appId, 'own')}/logout`,
+    sign_out_url: `${at.issuerUrl}${protocolRoutes.end_session}`,
     start_url: siteOf(snapshot) ?? null,
     notice: done === undefined ? null : t(locale, `account.done_${done}`),
     ...model,
