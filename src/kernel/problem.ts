@@ -59,6 +59,16 @@ export class Problem extends Error {
   }
 }
 
+/** Text that Postgres can not hold, and so none that it holds: a NUL in a name, an identifier or a document. */
+export function unstorableText(cause: unknown): Problem {
+  return new Problem({
+    code: 'request.unstorable_text',
+    kind: 'invalid',
+    message: 'The request holds a character that can not be stored.',
+    cause,
+  });
+}
+
 /** A store is away or too slow: 503 with `Retry-After`. Nothing that was acknowledged is lost by it. */
 export function unavailable(what: string, cause?: unknown): Problem {
   return new Problem({

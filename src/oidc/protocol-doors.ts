@@ -97,7 +97,7 @@ async function serveShared(ctx: Context, deps: DoorsDeps, path: string): Promise
   const nobodyNamed = !query.has('id_token_hint') && !query.has('client_id');
   if (!found && path === protocolRoutes.end_session && ctx.method === 'GET' && nobodyNamed)
     return listSignedIn(ctx, deps);
-  if (!found && path === protocolRoutes.code_verification)
+  if (!found && path === protocolRoutes.code_verification && /^(GET|HEAD|POST)$/.test(ctx.method))
     return neutralDevicePage(ctx, deps, query.get('user_code') ?? new URLSearchParams(body).get('user_code'));
   await serve(ctx, deps, { path, issuer: 'shared', found });
 }

@@ -76,12 +76,12 @@ export function createProvider(deps: ProviderDeps): Provider {
     try {
       await inUnitOfWork(unit, next);
       const failure = failures.get(ctx.req);
-      if (failure !== undefined) return answerFailure(deps, ctx, failure);
+      if (failure !== undefined) return await answerFailure(deps, ctx, failure);
       // Also on 4xx: what reuse revoked stays revoked.
       const refusal = await unit.commit(deps.db);
       if (refusal) await refuse(ctx, refusal, deps);
     } catch (error) {
-      answerFailure(deps, ctx, error);
+      await answerFailure(deps, ctx, error);
     } finally {
       finish(ctx, deps);
     }
@@ -90,8 +90,10 @@ export function createProvider(deps: ProviderDeps): Provider {
 }
 
 /** The answer the library prepared is thrown away: its cookies and tokens were never committed. */
-function answerFailure(deps: ProviderDeps, ctx: KoaContextWithOIDC, error: unknown): void {
+async function answerFailure(deps: ProviderDeps, ctx: KoaContextWithOIDC, error: unknown): Promise<void> {
   for (const name of ['set-cookie', 'location', 'www-authenticate']) ctx.remove(name);
+  if (error instanceof Problem && error.kind === 'invalid')
+    return refuse(ctx, { error: 'invalid_request', description: error.message }, deps);
   const away = error instanceof Problem && error.kind === 'unavailable';
   const fields = { err: error, app_id: deps.appId, request_id: stateOf(ctx).requestId };
   if (away) deps.log.warn(fields, 'a store is away');

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { unavailable } from '../kernel/problem.ts';
+import { unavailable, unstorableText } from '../kernel/problem.ts';
 import type { Statement } from './sql.ts';
 
 /** Runs statements inside one transaction. */
@@ -23,6 +23,9 @@ const APP_ID = /^[a-z0-9_-]{1,48}$/;
 
 /** SQLSTATE classes that mean "not now" rather than "wrong": connection, resources, shutdown, lock and statement time-outs. */
 const TRANSIENT = /^(08|53|57|55P03|40001|40P01|25P03|XX000)/;
+
+/** A NUL in text, and its escape in JSON. Only what a request brought can hold one: nothing of ours does. */
+const UNSTORABLE: ReadonlySet<unknown> = new Set(['22021', '22P05']);
 
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -136,6 +139,7 @@ export class Database {
     try {
       return await work(client);
     } catch (error) {
+      if (UNSTORABLE.has((error as { code?: unknown }).code)) throw unstorableText(error);
       if (!isUnavailable(error)) throw error;
       broken = error as Error;
       throw unavailable('Postgres', error);

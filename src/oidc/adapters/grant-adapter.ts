@@ -1,8 +1,11 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { Provider } from 'oidc-provider';
 import { isRefreshBoundToSession } from '../../apps/app.ts';
+import { audit } from '../../events/audit.ts';
+import type { AuditEvent } from '../../events/event.ts';
 import { scoped } from '../../storage/database.ts';
 import { type GrantPayload, liveGrant, saveGrant, type StoredGrant } from '../../users/grants/store.ts';
+import { protocolAuthor } from '../author.ts';
 import { unitOfWork } from '../unit-of-work.ts';
 import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
 
@@ -10,6 +13,12 @@ import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
 export function rememberGrant(grantId: string, payload: GrantPayload, remaining: string): void {
   unitOfWork().memo.set(`grant:${grantId}`, { payload, remaining });
 }
+
+/** Sign-out and the reuse of a refresh token are recorded where they happen. */
+const RECORDED: Record<string, Pick<AuditEvent, 'type' | 'result'>> = {
+  code_reused: { type: 'authorization_code.reused', result: 'failure' },
+  revoked: { type: 'grant.revoked', result: 'success' },
+};
 
 type Seen = Pick<StoredGrant, 'payload' | 'remaining'>;
 
@@ -66,8 +75,19 @@ export class GrantAdapter implements Adapter {
     const { access, appId } = this.#deps;
     const signingOut = Provider.ctx?.oidc?.route === 'end_session_confirm';
     const why = signingOut ? 'signed_out' : String(unitOfWork().memo.get('revocation-reason') ?? 'revoked');
+    const by = protocolAuthor();
+    const userId = (unitOfWork().memo.get(`grant:${id}`) as Seen | undefined)?.payload['accountId'];
     unitOfWork().add(async (tx) => {
-      await access.revokeGrant(tx, { appId, grantId: id, why });
+      const { grants } = await access.revokeGrant(tx, { appId, grantId: id, why });
+      const event = RECORDED[why];
+      if (grants.length === 0 || !event) return;
+      await audit(tx, {
+        ...by,
+        ...event,
+        appId,
+        userId: userId as string | undefined,
+        details: { grant_id: id },
+      });
     });
   }
 

@@ -9,8 +9,10 @@ import {
   type StoredRefreshToken,
 } from '../../users/grants/store.ts';
 import { audit } from '../../events/audit.ts';
+import type { AuditEvent } from '../../events/event.ts';
 import { type Refusal, unitOfWork } from '../unit-of-work.ts';
 import { provedKey } from '../features/dpop.ts';
+import { type ProtocolAuthor, protocolAuthor } from '../author.ts';
 import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
 import { jwtAlias } from './access-token-adapter.ts';
 import { rememberGrant } from './grant-adapter.ts';
@@ -61,6 +63,7 @@ export class RefreshTokenAdapter implements Adapter {
       return token;
     }
     memo.set('revocation-reason', 'refresh_token_reused');
+    memo.set('reused-user', String(payload.accountId));
     return { ...token, consumed: epochSeconds() };
   }
 
@@ -68,6 +71,7 @@ export class RefreshTokenAdapter implements Adapter {
     const rotation = rotationOf();
     if (!rotation) throw new Error('a refresh token was consumed that was not found in this request');
     const { appId, cache } = this.#deps;
+    const by = protocolAuthor();
     unitOfWork().add(async (tx) => {
       if (rotation.kind === 'retry') return undefined;
       if (
@@ -86,7 +90,7 @@ export class RefreshTokenAdapter implements Adapter {
         rotation.kind = 'retry';
         return undefined;
       }
-      if (stored) await revokeFamily(this.#deps, tx, String((stored.payload as AdapterPayload).grantId));
+      if (stored) await revokeFamily(this.#deps, tx, { by, payload: stored.payload as AdapterPayload });
       return invalidGrant;
     });
   }
@@ -118,7 +122,9 @@ export class RefreshTokenAdapter implements Adapter {
 
   async destroy(): Promise<void> {
     if (unitOfWork().memo.get('revocation-reason') === 'refresh_token_reused') {
-      unitOfWork().add((tx) => auditReuse(this.#deps, tx, Provider.ctx?.oidc?.client?.clientId));
+      const userId = unitOfWork().memo.get('reused-user') as string | undefined;
+      const event = reuse(this.#deps, protocolAuthor(), userId);
+      unitOfWork().add((tx) => audit(tx, event));
     }
     // The library revokes the grant right behind; without it the token is worth nothing.
   }
@@ -182,17 +188,20 @@ function sameSuccessor(stored: StoredRefreshToken, successors: string[]): string
   return successors.find((successor) => digestOf(successor) === stored.successor);
 }
 
-async function revokeFamily(deps: AdapterDeps, tx: Transaction, grantId: string): Promise<void> {
+async function revokeFamily(
+  deps: AdapterDeps,
+  tx: Transaction,
+  { by, payload }: { by: ProtocolAuthor; payload: AdapterPayload },
+): Promise<void> {
+  const grantId = String(payload.grantId);
   await deps.access.revokeGrant(tx, { appId: deps.appId, grantId, why: 'refresh_token_reused' });
-  await auditReuse(deps, tx, Provider.ctx?.oidc?.client?.clientId);
+  await audit(tx, reuse(deps, by, payload.accountId));
 }
 
-async function auditReuse(deps: AdapterDeps, tx: Transaction, clientId: string | undefined): Promise<void> {
-  await audit(tx, {
-    appId: deps.appId,
-    type: 'refresh_token.reused',
-    actor: clientId === undefined ? { type: 'anonymous' } : { type: 'client', id: clientId },
-    clientId,
-    result: 'failure',
-  });
-}
+const reuse = (deps: AdapterDeps, by: ProtocolAuthor, userId: string | undefined): AuditEvent => ({
+  ...by,
+  appId: deps.appId,
+  type: 'refresh_token.reused',
+  userId,
+  result: 'failure',
+});

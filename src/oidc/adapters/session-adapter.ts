@@ -14,8 +14,10 @@ import {
   type StoredSession,
   updateSession,
 } from '../../users/sessions/store.ts';
+import { audit } from '../../events/audit.ts';
 import { stateOf } from '../../http/request-state.ts';
 import { accountReturnUrl } from '../account-pages.ts';
+import { protocolAuthor } from '../author.ts';
 import { type Refusal, unitOfWork } from '../unit-of-work.ts';
 import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
 
@@ -96,13 +98,20 @@ export class SessionAdapter implements Adapter {
     // An id that was given up for a new one in this request: the renewal is already on its way.
     if (known.digest !== digest) return;
     known.ending = true;
+    const by = protocolAuthor();
     // The second button of the page that asks: what stays connected after sign-out ends too.
     const everything = Provider.ctx?.oidc?.params?.['logout'] === SIGN_OUT_OF_EVERYTHING;
     unitOfWork().add(async (tx) => {
       // Renewal is "destroy the old id, save under a new one"; then this is not the end.
       if (!known.ending) return;
-      await access.endSession(tx, { appId, uid: known.uid, why: 'signed_out' });
-      if (everything) await access.endOfflineAccess(tx, { appId, userId: known.user_id, why: 'signed_out' });
+      const { user_id: userId, session_id: sessionId } = known;
+      const { sessions } = await access.endSession(tx, { appId, uid: known.uid, why: 'signed_out' });
+      if (everything) await access.endOfflineAccess(tx, { appId, userId, why: 'signed_out' });
+      if (sessions.length === 0) return;
+      const actor = { type: 'user', id: userId } as const;
+      const details = { why: 'signed_out', ...(everything ? { offline_access: 'ended' } : {}) };
+      const event = { type: 'session.ended', userId, sessionId, result: 'success', details } as const;
+      await audit(tx, { ...by, ...event, appId, actor });
     });
   }
 

@@ -32,11 +32,11 @@ export function registerTokenExchange(provider: Provider, deps: Deps): void {
       const seen: Seen = {};
       try {
         await exchange(ctx, deps, seen);
-        recordExchange(ctx, deps.snapshot.app.appId, { ...seen, refused: undefined });
+        recordExchange(deps.snapshot.app.appId, { ...seen, refused: undefined });
       } catch (error) {
         // Also what is refused is worth knowing, most of all when it is tried again and again.
         if (error instanceof errors.OIDCProviderError)
-          recordExchange(ctx, deps.snapshot.app.appId, { ...seen, refused: error });
+          recordExchange(deps.snapshot.app.appId, { ...seen, refused: error });
         throw error;
       }
     },

@@ -3,8 +3,8 @@ import type { TokenHook } from '../../apps/token-hook/hook.ts';
 import { audit } from '../../events/audit.ts';
 import type { Outgoing } from '../../http/outgoing.ts';
 import { OutgoingError } from '../../http/outgoing/errors.ts';
-import { stateOf } from '../../http/request-state.ts';
 import { newId } from '../../kernel/id.ts';
+import { protocolAuthor } from '../author.ts';
 import { unitOfWork } from '../unit-of-work.ts';
 import { type HookAnswer, readAnswer } from './answer.ts';
 import { type AskedAbout, grantNameOf, questionAbout } from './question.ts';
@@ -75,23 +75,19 @@ async function answerOf({ outgoing }: AskDeps, hook: TokenHook, body: string): P
 /** What this request was about to change is forgotten; that it was refused is not. */
 function giveUp(
   ctx: KoaContextWithOIDC,
-  { client, user }: AskedAbout,
+  { user }: AskedAbout,
   event: { type: string; details: Record<string, unknown> },
 ): void {
   const unit = unitOfWork();
-  const { requestId, clientAddress } = stateOf(ctx);
+  const by = protocolAuthor();
   unit.discard();
   unit.add((tx) =>
     audit(tx, {
       appId: unit.appId,
       type: event.type,
-      actor: { type: 'client', id: client?.clientId },
-      clientId: client?.clientId,
+      ...by,
       userId: user?.userId,
       result: 'failure',
-      address: clientAddress,
-      userAgent: ctx.get('user-agent') || undefined,
-      requestId,
       details: { ...event.details, grant_type: grantNameOf(ctx) },
     }),
   );

@@ -1,0 +1,23 @@
+import { Provider } from 'oidc-provider';
+import type { AuditEvent } from '../events/event.ts';
+import { stateOf } from '../http/request-state.ts';
+
+export type ProtocolAuthor = Pick<AuditEvent, 'actor' | 'clientId' | 'address' | 'userAgent' | 'requestId'>;
+
+/**
+ * Which client does something at a protocol endpoint and from where, for the audit trail. To be asked while the request
+ * is computed: the writes of its end are no place to look for it.
+ */
+export function protocolAuthor(): ProtocolAuthor {
+  const ctx = Provider.ctx;
+  if (!ctx) return { actor: { type: 'anonymous' } };
+  const clientId = ctx.oidc?.client?.clientId;
+  const { clientAddress, requestId } = stateOf(ctx);
+  return {
+    actor: clientId === undefined ? { type: 'anonymous' } : { type: 'client', id: clientId },
+    clientId,
+    address: clientAddress,
+    userAgent: ctx.get('user-agent').slice(0, 512) || undefined,
+    requestId,
+  };
+}
