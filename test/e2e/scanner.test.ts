@@ -66,7 +66,7 @@ for (const driver of drivers) {
       expect((await signedInAt(page, party)).tokens.claims['sub']).to.equal(userId);
     });
 
-    it('complete no sign-in that somebody else began for the same address', async () => {
+    it('#40 complete no sign-in that somebody else began for the same address', async () => {
       const email = 'grace@example.com';
       const userId = await makeUser(latchkey, 'shop', email);
       const person = await newBrowser();
@@ -89,7 +89,7 @@ for (const driver of drivers) {
       expect(await askSilently(attacker, party, 'own')).to.equal('login_required');
     });
 
-    it('show the person a code, never a button that signs in, when they open what an attacker asked for', async () => {
+    it('#40 show the person a code, never a button that signs in, when they open what an attacker asked for', async () => {
       const email = 'mary@example.com';
       await makeUser(latchkey, 'shop', email);
       const attacker = await asked(email);

@@ -79,7 +79,7 @@ for (const driver of drivers) {
         (event: any) => event.type === type,
       );
 
-    it('is asked with a signature, and adds claims to both tokens, for codes and for refreshes', async () => {
+    it('#78 is asked with a signature, and adds claims to both tokens, for codes and for refreshes', async () => {
       const roles = ['admin'];
       receiver.say({
         allow: true,
@@ -322,7 +322,7 @@ for (const driver of drivers) {
       expect(receiver.asked[0]!.body.data.issuer).to.equal(latchkey.baseUrl);
     });
 
-    it('gets a new secret on demand, and both signatures until the old one ends', async () => {
+    it('#78 gets a new secret on demand, and both signatures until the old one ends', async () => {
       const rotated = await latchkey.admin('POST', '/apps/shop/token-hook/rotate-secret', {
         old_expire_in: 3600,
       });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { formsOf } from '../support/agent.ts';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import {
   askForLink,
@@ -71,6 +72,29 @@ for (const driver of drivers) {
       );
       expect(isSignedIn(done), done.html).to.equal(true);
       expect((await phone.open(link)).status).to.equal(410);
+    });
+
+    it('#40 of an attacker, opened by whoever is signed in, switches no account', async () => {
+      const victim = await makeUser(lk, appId);
+      const browser = lk.agent();
+      expect(isSignedIn(await signInWithPassword(browser, appId, victim.email))).to.equal(true);
+      const { link } = await asked();
+      const session = browser.cookies().find(([name]) => name.includes('lk_ses'))!;
+      const page = await browser.open(link);
+      expect(page.status).to.equal(200);
+      // Nothing on it signs in: it shows a code, and the way to say that this was somebody else's doing.
+      for (const { action, fields } of formsOf(page)) {
+        expect(action).to.match(/\/refuse$/);
+        const done = await browser.open(link, {
+          method: 'POST',
+          headers: { origin: lk.baseUrl },
+          body: new URLSearchParams(fields),
+        });
+        expect(isSignedIn(done)).to.equal(false);
+      }
+      expect(browser.cookies()).to.deep.include(session);
+      const silent = await begin(browser, appId, { prompt: 'none' });
+      expect((await redeem(lk, appId, silent)).claims['sub']).to.equal(victim.userId);
     });
 
     it('has no code before another browser opened it', async () => {

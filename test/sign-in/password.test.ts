@@ -49,7 +49,7 @@ describe('signing in with a password', () => {
     expect(pages[2]).to.deep.equal(pages[0]);
   });
 
-  it('advances nothing on an empty form, a form without its token, or a later step', async () => {
+  it('#41 advances nothing on an empty form, a form without its token, or a later step', async () => {
     const agent = lk.agent();
     const page = await begin(agent, appId);
     const at = new URL(page.url).pathname;
@@ -79,7 +79,7 @@ describe('signing in with a password', () => {
       expect((await agent.open(`${at}/${path}`)).status).to.equal(200);
   });
 
-  it('refuses a form that another site or another browser sends', async () => {
+  it('#38 refuses a form that another site or another browser sends', async () => {
     const agent = lk.agent();
     const page = await begin(agent, appId);
     const { email } = await makeUser(lk, appId);
@@ -93,7 +93,7 @@ describe('signing in with a password', () => {
     ).to.equal(403);
   });
 
-  it('shows an expired page in a browser that did not begin the sign-in', async () => {
+  it('#39 shows an expired page in a browser that did not begin the sign-in', async () => {
     const page = await begin(lk.agent(), appId);
     const elsewhere = await lk.agent().open(page.url);
     expect(elsewhere.status).to.equal(410);

@@ -62,7 +62,7 @@ describe('a mail scanner that runs scripts and presses every button', () => {
     await context.close();
   });
 
-  it('does not finish a sign-in that somebody else began with the address', async () => {
+  it('#40 does not finish a sign-in that somebody else began with the address', async () => {
     const { email } = await makeUser(lk, appId);
     const { context, page } = await start();
     await page.fill('[name=email]', email);
