@@ -25,6 +25,7 @@ export async function administer(options: {
       // This process serves nobody; those that do notice within two seconds.
       registry: { forget: () => {} },
       keys: { vault: vaultFrom(config, log), leadSeconds: publicationLead(config.jwksMaxAge) },
+      outgoing: () => Promise.reject(new Error('no command fetches a document')),
       enqueueJob: () => Promise.reject(new Error('no command needs a job')),
     },
     reseal: () => reseal(operatorDb, rootKeys, sealedColumns),

@@ -133,7 +133,8 @@ function makeWorkers(deps: WorkerDeps): { worker: Worker; courier: Worker; jobs:
   return { worker, courier, jobs: { rootKeys: deps.rootKeys, wake } };
 }
 
-export const appsDeps = ({ stores, jobs, registry, options, vault }: Parts) => ({
+export const appsDeps = ({ stores, jobs, registry, options, vault, outgoing }: Parts) => ({
+  outgoing,
   operatorDb: stores.operatorDb,
   rootKeys: jobs.rootKeys,
   registry,
@@ -157,7 +158,6 @@ export const newcomersOf = (parts: Parts) =>
     ...appsDeps(parts),
     registry: parts.registry,
     ephemeral: parts.stores.ephemeral,
-    outgoing: parts.outgoing,
     outboundAllowedHosts: parts.options.config.outboundAllowedHosts,
   });
 

@@ -1,6 +1,7 @@
 import { sealedClientSecrets } from './apps/clients/secrets/sealed.ts';
 import { sealedDeploymentKeys } from './apps/keys/deployment/sealed.ts';
 import { sealedSigningKeys } from './apps/keys/sealed.ts';
+import { sealedSubjectSalts } from './apps/subjects/sealed.ts';
 import { sealedHookSecrets, sealedPreviousHookSecrets } from './apps/token-hook/sealed.ts';
 import { sealedJobs } from './delivery/jobs/sealed.ts';
 import type { SealedColumn } from './storage/reseal.ts';
@@ -13,6 +14,7 @@ export const sealedColumns: readonly SealedColumn[] = [
   sealedDeploymentKeys,
   sealedHookSecrets,
   sealedPreviousHookSecrets,
+  sealedSubjectSalts,
   sealedJobs,
   sealedAnswers,
 ];

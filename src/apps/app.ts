@@ -131,6 +131,8 @@ export type AppSnapshot = {
   apis: Apis;
   /** Where the app is served instead of at BASE_URL, if it has a domain of its own. */
   domain?: AppDomain | undefined;
+  /** What its pairwise subjects are derived from; undefined as long as no client needs it. */
+  subjectSalt: Buffer | undefined;
   /** What is asked before its tokens are issued. */
   tokenHook: TokenHook | undefined;
 };

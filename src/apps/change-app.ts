@@ -1,12 +1,14 @@
 import { audit } from '../events/audit.ts';
 import type { Author } from '../events/author.ts';
 import type { RootKeys } from '../kernel/secret.ts';
+import type { Outgoing } from '../http/outgoing.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import { appNotFound } from './errors.ts';
 import { bumpRevision, lockApp } from './operator-store.ts';
 import type { AppRegistry } from './registry.ts';
 import type { KeyVault } from './keys/signer.ts';
 import { requireProfile } from './security-profile.ts';
+import { ensureSalt } from './subjects/salt.ts';
 import type { AppRow } from './store.ts';
 
 export type KeyPolicy = {
@@ -21,6 +23,8 @@ export type AppsDeps = {
   rootKeys: RootKeys;
   registry: Pick<AppRegistry, 'forget'>;
   keys: KeyPolicy;
+  /** For documents that somebody else named. */
+  outgoing: Outgoing;
   /** Puts work into the outbox, in the caller's transaction. */
   enqueueJob(tx: Transaction, job: { appId: string; kind: string; payload: object }): Promise<void>;
 };
@@ -50,6 +54,7 @@ export async function changeApp<T>(
     const { result, event, clientId, details } = await work(tx, app);
     if (event === undefined) return result;
     await requireProfile(tx, appId);
+    await ensureSalt(tx, deps.rootKeys, appId);
     await bumpRevision(tx, appId);
     await audit(tx, {
       ...by,

@@ -41,6 +41,16 @@ export const appProtocolSettings = {
 
 /** Settings of a client about the protocol. */
 export const clientProtocolSettings = {
+  /**
+   * Who a user is to this client (OpenID Connect Core §8): `public`, the user id, as to every other, or `pairwise`, a name
+   * that only clients of the same sector know. A change gives every user another `sub` there.
+   */
+  subject_type: z.enum(['public', 'pairwise']).default('public'),
+  /**
+   * Where the redirect URIs of the sector are listed (OpenID Connect Registration §5), a JSON array, https; its host is
+   * the sector. null: the host of the redirect URIs. Another host gives every user of a pairwise client another `sub`.
+   */
+  sector_identifier_uri: z.string().max(2048).nullable().default(null),
   /** Whether this native client signs in on one device and is confirmed on another (RFC 8628). */
   device_authorization: z.boolean().default(false),
   /** What this confidential client may do with tokens of users that were handed to it (RFC 8693). null: nothing. */

@@ -20,6 +20,8 @@ import { openKey } from './keys/open-key.ts';
 import type { KeyVault } from './keys/signer.ts';
 import { type KeyRing, ringAt, type SigningKey } from './keys/signing-key.ts';
 import { servedHook, toHook } from './token-hook/store.ts';
+import { openSalt } from './subjects/salt.ts';
+import { servedSalt } from './subjects/store.ts';
 import { appOfClientId, soundDeploymentKeys } from './operator-lookups.ts';
 import { type AppRow, type ClientRow, servedApp, servedClients, servedRevision, soundKeys } from './store.ts';
 
@@ -171,7 +173,7 @@ async function readSnapshot(
   appId: string,
 ): Promise<AppSnapshot | undefined> {
   const askedAt = Date.now();
-  const [app, clients, keys, apis, domains, [hook]] = await deps.db.transaction(appId, (tx) =>
+  const [app, clients, keys, apis, domains, [hook], [salt]] = await deps.db.transaction(appId, (tx) =>
     Promise.all([
       servedApp(tx, appId),
       servedClients(tx, appId),
@@ -179,6 +181,7 @@ async function readSnapshot(
       servedApis(tx, appId),
       servedDomains(tx, appId),
       servedHook(tx, appId),
+      servedSalt(tx, appId),
     ]),
   );
   if (keys[0]) clock.saw(keys[0].store_time, askedAt);
@@ -189,6 +192,7 @@ async function readSnapshot(
     keys: keys.map((row) => openKey(opening(deps), { appId, table: 'signing_keys' }, row)),
     apis: toApis(apis),
     domain: toAppDomain(domains),
+    subjectSalt: salt && openSalt(deps.rootKeys, appId, salt.salt),
     tokenHook: hook && toHook(deps.rootKeys, hook),
   };
 }

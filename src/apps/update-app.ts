@@ -1,7 +1,7 @@
 import { type App, appSettingsSchema, type Client } from './app.ts';
 import type { AppChangeInput } from './app-input.ts';
 import { type AppChange, type AppsDeps, changeApp } from './change-app.ts';
-import { changeClient } from './clients/update-client.ts';
+import { changeClient, sectorAhead } from './clients/update-client.ts';
 import { appBuiltIn } from './errors.ts';
 import { appById, writeApp } from './operator-store.ts';
 import { algorithmChange } from './keys/rotate.ts';
@@ -15,6 +15,13 @@ export async function updateApp(
 ): Promise<{ app: App; client: Client }> {
   const { appId, input } = change;
   const turnKeys = await algorithmChange(deps, appId, input.settings);
+  const { name, redirect_uris, post_logout_redirect_uris, allowed_origins } = input;
+  const clientChange = {
+    appId,
+    clientId: appId,
+    input: { name, redirect_uris, post_logout_redirect_uris, allowed_origins },
+  };
+  const sector = await sectorAhead(deps, clientChange);
   return changeApp(deps, change, async (tx, row) => {
     if (row.built_in && input.disabled) throw appBuiltIn();
     const settings = mergeSettings(appSettingsSchema, row.settings as Settings, input.settings ?? {});
@@ -25,12 +32,7 @@ export async function updateApp(
       disabled: input.disabled ?? row.disabled_at !== null,
     });
     await turnKeys(tx);
-    const { name, redirect_uris, post_logout_redirect_uris, allowed_origins } = input;
-    const client = await changeClient(tx, {
-      appId,
-      clientId: appId,
-      input: { name, redirect_uris, post_logout_redirect_uris, allowed_origins },
-    });
+    const client = await changeClient(tx, { ...clientChange, sector });
     const app = toApp((await appById(tx, appId))!);
     return { result: { app, client }, event: 'app.updated', details: { changed: Object.keys(input) } };
   });

@@ -23,6 +23,7 @@ import { pagesOrigin, protocolRoutes } from './issuers.ts';
 import { deviceFlow } from './features/device-flow.ts';
 import type { ProtocolPages } from './pages.ts';
 import { interactionRules } from './policy.ts';
+import { subjectConfiguration } from './subject.ts';
 import { algorithmsOf, keyOfProvider } from './signing-key.ts';
 
 export type ConfigurationDeps = AdapterDeps & {
@@ -40,6 +41,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     adapter: adapterFactory(deps),
     findAccount: accountFinder(deps.db, snapshot),
     ...signing(deps),
+    ...subjectConfiguration(snapshot),
     routes: protocolRoutes,
     responseTypes: ['code'],
     acrValues: [...reachableAcrs],

@@ -8,6 +8,7 @@ import { featureDiscovery } from './features/features.ts';
 import { deviceGrant } from './features/device-flow.ts';
 import { exchangeGrant } from './features/token-exchange.ts';
 import { protocolRoutes } from './issuers.ts';
+import { subjectTypes } from './subject.ts';
 import { algorithmsOf, publicJwkOf } from './signing-key.ts';
 
 type Deps = { baseUrl: string; registry: AppRegistry; jwksMaxAge: number; mtls: MutualTls };
@@ -38,7 +39,7 @@ export async function sharedDiscovery(ctx: Context, deps: Deps): Promise<void> {
       deviceGrant,
       exchangeGrant,
     ],
-    subject_types_supported: ['public'],
+    subject_types_supported: subjectTypes,
     id_token_signing_alg_values_supported: algorithmsOf(published),
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: authMethodsHere(mtls),

@@ -16,6 +16,7 @@ import { withResourceMetadata } from './protected-resources.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import { refuse } from './refusal.ts';
 import { nameSessions } from './session-ids.ts';
+import { nameSubjectTypes } from './subject.ts';
 import { completeSignOut } from './sign-out.ts';
 import { stateOf } from '../http/request-state.ts';
 import { registerTokenExchange } from './token-exchange/token-exchange.ts';
@@ -53,6 +54,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   provider.on('grant.success', (ctx) => deps.count.tokenIssued(String(ctx.oidc.params?.['grant_type'])));
 
   nameSessions(provider);
+  nameSubjectTypes(provider, deps.snapshot);
   Object.assign(provider.Client.prototype, {
     /** Every live secret is compared; digests of 256 random bits need no slow hash. */
     compareClientSecret(this: { clientId: string }, presented: string): boolean {

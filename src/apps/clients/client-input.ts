@@ -3,6 +3,7 @@ import { type ClientType, clientSettingsSchema, clientTypes, isConfidential } fr
 import { sparse } from '../settings.ts';
 import { requireSoundAuthentication } from './authentication.ts';
 import { scopeInvalid, valueNotForType } from './errors.ts';
+import { requireSoundSector } from './sector.ts';
 import { requireOrigins, requireRedirectUris, requireWebUri } from './redirect-uris.ts';
 
 /** A name for people: one line, no control or direction-override characters. */
@@ -86,6 +87,7 @@ export function requireSoundClient(client: ClientFacts): void {
   requireOrigins('allowed_origins', client.allowedOrigins);
   requireScopes(client.scopes);
   requireSoundSettings(type, client.settings);
+  requireSoundSector({ ...client, settings: clientSettingsSchema.parse(client.settings) });
 }
 
 function requireScopes(scopes: string[]): void {

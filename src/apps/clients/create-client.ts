@@ -6,6 +6,7 @@ import { mergeSettings } from '../settings.ts';
 import { type NewClientInput, requireSoundClient } from './client-input.ts';
 import { requireOwnScopes } from '../apis/client-scopes.ts';
 import { clientById, insertClient } from './operator-store.ts';
+import { readSector, requireInSector } from './sector.ts';
 import { issueFirstSecret } from './secrets/change-secrets.ts';
 
 /** A further client of an app; `secret` for those that can keep one, and never again. */
@@ -23,6 +24,7 @@ export async function createClient(
     settings: mergeSettings(clientSettingsSchema, {}, input.settings ?? {}),
   };
   requireSoundClient(facts);
+  requireInSector(facts, await readSector(deps.outgoing, facts));
   const method = authMethodOf({ type: facts.type, settings: clientSettingsSchema.parse(facts.settings) });
   return changeApp(deps, change, async (tx) => {
     await requireOwnScopes(tx, appId, facts.scopes);

@@ -74,3 +74,16 @@ export const settingUnfit = (setting: string, reason: string) =>
     message: `settings.${setting}: ${reason}`,
     field: `settings.${setting}`,
   });
+
+/** A sector that the client can not have, or that does not know it. */
+export const sectorUnfit = (field: string, reason: string) =>
+  new Problem({ code: 'clients.sector_unfit', kind: 'invalid', message: `${field}: ${reason}`, field });
+
+export const sectorUnreadable = (reason: string, cause?: unknown) =>
+  new Problem({
+    code: 'clients.sector_unreadable',
+    kind: 'invalid',
+    message: `settings.sector_identifier_uri: the document ${reason}`,
+    field: 'settings.sector_identifier_uri',
+    cause,
+  });

@@ -17,9 +17,14 @@ export function requireRedirectUris(type: ClientType, field: string, uris: reado
 
 /** One address that we send requests to, by the same rules: https, or http on loopback. */
 export function requireWebUri(field: string, uri: string): void {
-  const fault = faultOf('web', uri);
+  const fault = webUriFault(uri);
   if (fault) throw redirectUriInvalid(field, fault);
 }
+
+/** The same, in words; undefined where it fits. */
+export const webUriFault = (uri: string): string | undefined => faultOf('web', uri);
+
+export const isLoopback = (hostname: string): boolean => LOOPBACK.has(hostname);
 
 function faultOf(type: ClientType, uri: string): string | undefined {
   // Outside of printable ASCII, browsers and libraries disagree about what an address means; \ is / to some of them.

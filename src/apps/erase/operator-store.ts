@@ -23,6 +23,7 @@ export async function eraseRest(tx: Queryable, appId: string): Promise<void> {
   await tx.query(sql`delete from registration_tokens where app_id = ${appId}`);
   await tx.query(sql`delete from apis where app_id = ${appId}`);
   await tx.query(sql`delete from token_hooks where app_id = ${appId}`);
+  await tx.query(sql`delete from subject_salts where app_id = ${appId}`);
   await tx.query(sql`delete from api_routes where owner_app = ${appId}`);
   await tx.query(sql`delete from domain_routes where owner_app = ${appId}`);
   await tx.query(sql`delete from domains where app_id = ${appId}`);

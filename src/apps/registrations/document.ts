@@ -5,6 +5,7 @@ import type { Transaction } from '../../storage/database.ts';
 import type { App } from '../app.ts';
 import { type AppChange, type AppsDeps, changeApp } from '../change-app.ts';
 import { clientById, deleteClient, insertUnroutedClient } from '../clients/operator-store.ts';
+import { readSector, requireInSector, type SectorDocument } from '../clients/sector.ts';
 import { changeClient } from '../clients/update-client.ts';
 import { everyApp } from '../operator-store.ts';
 import { toApp } from '../registry.ts';
@@ -18,7 +19,6 @@ import {
 } from './operator-store.ts';
 
 export type DocumentDeps = AppsDeps & {
-  outgoing: Outgoing;
   /** OUTBOUND_ALLOWED_HOSTS: there plain http will do, as everywhere. */
   outboundAllowedHosts: readonly string[];
 };
@@ -65,8 +65,9 @@ export async function admitDocument(
   const row = await clientById(everyApp(deps.operatorDb), appId, url);
   const before = row && JSON.stringify(factsOf({ ...wanted, ...rowFacts(row) }));
   if (before === JSON.stringify(factsOf(wanted))) return saveRegistration(everyApp(deps.operatorDb), seen);
+  const sector = await readSector(deps.outgoing, wanted);
   await changeApp(deps, change, async (tx, appRow) => {
-    const isNew = await writeDocumentClient(tx, toApp(appRow), { clientId: url, wanted });
+    const isNew = await writeDocumentClient(tx, toApp(appRow), { clientId: url, wanted, sector });
     await saveRegistration(tx, seen);
     const event = isNew ? 'client.registered' : 'client.updated';
     return { result: undefined, event, clientId: url, details: { name: wanted.name, by: 'document' } };
@@ -76,7 +77,11 @@ export async function admitDocument(
 async function writeDocumentClient(
   tx: Transaction,
   app: App,
-  { clientId, wanted }: { clientId: string; wanted: WantedClient },
+  {
+    clientId,
+    wanted,
+    sector,
+  }: { clientId: string; wanted: WantedClient; sector: SectorDocument | undefined },
 ): Promise<boolean> {
   const { appId } = app;
   const known = await clientById(tx, appId, clientId);
@@ -85,6 +90,7 @@ async function writeDocumentClient(
     await changeClient(tx, {
       appId,
       clientId,
+      sector,
       input: {
         name,
         redirect_uris: redirectUris,
@@ -103,6 +109,7 @@ async function writeDocumentClient(
     if (unneeded === undefined) throw tooManyClients();
     await deleteClient(tx, appId, unneeded);
   }
+  requireInSector(wanted, sector);
   await insertUnroutedClient(tx, { appId, clientId, ...wanted });
   return true;
 }

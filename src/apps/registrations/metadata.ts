@@ -22,6 +22,8 @@ const metadataSchema = z.object({
   jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(10) }).optional(),
   jwks_uri: z.string().max(2048).optional(),
   dpop_bound_access_tokens: z.boolean().optional(),
+  subject_type: z.enum(['public', 'pairwise']).optional(),
+  sector_identifier_uri: z.string().max(2048).optional(),
 });
 type Metadata = z.output<typeof metadataSchema>;
 
@@ -44,6 +46,8 @@ export function readMetadata(app: App, kind: 'dynamic' | 'document', input: unkn
   const method = methodOf(kind, metadata);
   const redirectUris = metadata.redirect_uris ?? [];
   if (!service && redirectUris.length === 0) throw metadataInvalid('redirect_uris', 'must name one');
+  if (service && metadata.subject_type === 'pairwise')
+    throw metadataInvalid('subject_type', 'means nothing to a client without users');
   const wanted: WantedClient = {
     name: metadata.client_name ?? nameFrom(redirectUris),
     grantTypes,
@@ -111,6 +115,8 @@ function settingsOf(
   const settings = {
     first_party: false,
     token_endpoint_auth_method: method,
+    subject_type: metadata.subject_type ?? 'public',
+    sector_identifier_uri: metadata.sector_identifier_uri ?? null,
     refresh_tokens: grantTypes.includes('refresh_token') ? 'on_offline_access' : 'never',
     api_scopes: app.settings.registered_clients.api_scopes,
     // RFC 9449 §5.2

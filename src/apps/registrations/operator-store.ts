@@ -106,6 +106,14 @@ export async function useToken(tx: Queryable, appId: string, digest: string): Pr
   return row?.token_id;
 }
 
+/** Whether it would be taken now; takes no use of it. */
+export async function isTokenLive(q: Queryable, appId: string, digest: string): Promise<boolean> {
+  const rows = await q.query(sql`
+    select 1 from registration_tokens
+    where app_id = ${appId} and digest = ${digest} and (expires_at is null or expires_at > now()) and (uses_left is null or uses_left > 0)`);
+  return rows.length === 1;
+}
+
 /** Expired and used up ones, of all apps. */
 export async function sweepTokens(q: Queryable): Promise<void> {
   await q.query(sql`delete from registration_tokens where expires_at < now() or uses_left <= 0`);

@@ -24,6 +24,10 @@ export function presentRegistration(
       : ['authorization_code', ...(settings.refresh_tokens === 'never' ? [] : ['refresh_token'])],
     response_types: service ? [] : ['code'],
     ...(settings.dpop_bound_access_tokens ? { dpop_bound_access_tokens: true } : {}),
+    subject_type: settings.subject_type,
+    ...(settings.sector_identifier_uri === null
+      ? {}
+      : { sector_identifier_uri: settings.sector_identifier_uri }),
     ...(client.scopes.length ? { scope: client.scopes.join(' ') } : {}),
     ...(settings.jwks ? { jwks: settings.jwks } : {}),
     ...(settings.jwks_uri === null ? {} : { jwks_uri: settings.jwks_uri }),

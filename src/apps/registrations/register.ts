@@ -5,27 +5,31 @@ import { type App, authMethodOf, type Client } from '../app.ts';
 import { type AppChange, type AppsDeps, changeApp } from '../change-app.ts';
 import { changeClient } from '../clients/update-client.ts';
 import { clientById, deleteClient, insertClient } from '../clients/operator-store.ts';
+import { readSector, requireInSector } from '../clients/sector.ts';
 import { issueFirstSecret } from '../clients/secrets/change-secrets.ts';
-import { everyApp } from '../operator-store.ts';
+import { appById, everyApp } from '../operator-store.ts';
 import { toApp, toClient } from '../registry.ts';
 import { metadataInvalid, registrationRefused, tooManyClients } from './errors.ts';
 import { readMetadata } from './metadata.ts';
+import { sectorOfNewcomer } from './sector.ts';
 import { countRegistrations, registrationOf, saveRegistration, useToken } from './operator-store.ts';
 
 export type Registered = { client: Client; secret: string | undefined; registrationToken: string };
 
 /** A client that registers itself (RFC 7591), with what it needs to manage that (RFC 7592); both are shown once. */
-export function registerClient(
+export async function registerClient(
   deps: AppsDeps,
   change: AppChange & { metadata: unknown; initialToken: string | undefined },
 ): Promise<Registered> {
   const { appId, metadata, initialToken } = change;
+  const sector = await sectorOfNewcomer(deps, change);
   return changeApp(deps, change, async (tx, row) => {
     const app = toApp(row);
     const tokenId = await requireInitialToken(tx, app, initialToken);
     // The app's row is locked, so two at once do not both find room.
     if ((await countRegistrations(tx, appId)) >= app.settings.registered_clients.most) throw tooManyClients();
     const wanted = readMetadata(app, 'dynamic', metadata);
+    requireInSector(wanted, sector);
     const clientId = newId('cli');
     await insertClient(tx, { appId, clientId, ...wanted });
     const registrationToken = newSecret();
@@ -75,6 +79,9 @@ export async function updateRegistration(
 ): Promise<Client> {
   const { appId, clientId, metadata } = change;
   const known = await managedClient(deps, change);
+  const app = await appById(everyApp(deps.operatorDb), appId);
+  if (!app) throw registrationRefused();
+  const sector = await readSector(deps.outgoing, readMetadata(toApp(app), 'dynamic', metadata));
   return changeApp(deps, change, async (tx, row) => {
     const wanted = readMetadata(toApp(row), 'dynamic', metadata);
     const { type, settings } = wanted;
@@ -83,6 +90,7 @@ export async function updateRegistration(
     const client = await changeClient(tx, {
       appId,
       clientId,
+      sector,
       input: {
         name: wanted.name,
         redirect_uris: wanted.redirectUris,

@@ -8,6 +8,7 @@ import { accessTokenState, denyToken, isDenied } from '../../users/grants/token-
 import { isFapi } from '../features/fapi.ts';
 import { askedOfUserinfo } from '../features/claims-parameter.ts';
 import { algorithmsOf, keySetOf } from '../signing-key.ts';
+import { subjectFor } from '../subject.ts';
 import { unitOfWork } from '../unit-of-work.ts';
 import { type AdapterDeps, epochSeconds } from './adapter-deps.ts';
 import { rememberGrant } from './grant-adapter.ts';
@@ -52,17 +53,21 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
       const grantId = claims['gid'];
       if ((model === 'AccessToken') !== (typeof grantId === 'string')) return undefined;
       unitOfWork().memo.set(`jwt:${claims.jti}`, claims.exp);
-      const found = payloadOf(model, claims);
       if (typeof grantId !== 'string') {
-        return (await isDenied(scoped(deps.db, appId), appId, claims.jti!)) ? undefined : found;
+        return (await isDenied(scoped(deps.db, appId), appId, claims.jti!))
+          ? undefined
+          : payloadOf(model, claims);
       }
       const state = await accessTokenState(scoped(deps.db, appId), {
         appId,
         jti: claims.jti!,
         grantId,
-        userId: claims.sub!,
       });
-      if (!state) return undefined;
+      // `sub` is what the client knows the user as; who that is says the grant. Where the client's sector has changed
+      // since, the token speaks of somebody that it no longer knows.
+      if (!state || subjectFor(deps.snapshot, String(claims['client_id']), state.user_id) !== claims.sub)
+        return undefined;
+      const found = payloadOf(model, claims, state.user_id);
       const owner = String(state.grant_payload['clientId']);
       if (owner !== claims['client_id']) return exchanged(deps, found, owner);
       rememberGrant(grantId, state.grant_payload, state.grant_remaining);
@@ -112,7 +117,7 @@ const ownClaims = (claims: JWTPayload): object =>
   Object.fromEntries(Object.entries(claims).filter(([name]) => !isReservedClaim(name)));
 
 /** The library's own form. The token's life was checked with the tolerance for other clocks, so `exp` is not asked again. */
-function payloadOf(model: string, claims: JWTPayload): AdapterPayload {
+function payloadOf(model: string, claims: JWTPayload, userId?: string): AdapterPayload {
   // The userinfo endpoint takes only tokens without an audience of their own; those that got here are the app's.
   const forUserinfo = isUserinfo();
   return {
@@ -122,7 +127,7 @@ function payloadOf(model: string, claims: JWTPayload): AdapterPayload {
     exp: Math.max(claims.exp!, epochSeconds() + 1),
     clientId: String(claims['client_id']),
     scope: typeof claims['scope'] === 'string' ? claims['scope'] : '',
-    ...(model === 'AccessToken' ? { accountId: claims.sub!, grantId: String(claims['gid']) } : {}),
+    ...(model === 'AccessToken' ? { accountId: userId, grantId: String(claims['gid']) } : {}),
     ...(forUserinfo ? {} : { aud: claims.aud as string }),
     ...boundTo(claims),
     ...askedOfUserinfo(claims['userinfo_claims']),

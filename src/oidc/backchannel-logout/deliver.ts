@@ -36,7 +36,7 @@ export function logoutTokenHandler(deps: DeliverDeps): JobHandler {
       {
         issuer: notice.issuer,
         clientId: notice.clientId,
-        subject: subjectFor(addressee.client, notice.userId),
+        subject: subjectFor(addressee.snapshot, notice.clientId, notice.userId),
         sid: notice.sid,
         jti: job.jobId,
       },
@@ -66,7 +66,7 @@ async function addresseeOf(deps: DeliverDeps, appId: string, notice: LogoutNotic
       ? snapshot && deps.registry.ringOf(snapshot)
       : await deps.registry.deploymentKeys();
   const key = ring?.published[0];
-  return client && uri && key ? { client, uri, key } : undefined;
+  return snapshot && uri && key ? { snapshot, uri, key } : undefined;
 }
 
 /** §2.8: 200, and 204 as many frameworks answer. Anything else, a redirect too, is a failure. */

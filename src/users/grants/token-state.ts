@@ -2,17 +2,21 @@ import type { Queryable } from '../../storage/database.ts';
 import { sql } from '../../storage/sql.ts';
 import type { GrantPayload } from './store.ts';
 
-export type AccessTokenState = { grant_payload: GrantPayload; grant_remaining: string };
+export type AccessTokenState = {
+  user_id: string;
+  grant_payload: GrantPayload;
+  grant_remaining: string;
+};
 
 /** In one statement: the grant lives (one bound to a session dies with it), the user may sign in, the token was not denied. */
 export async function accessTokenState(
   q: Queryable,
-  at: { appId: string; jti: string; grantId: string; userId: string },
+  at: { appId: string; jti: string; grantId: string },
 ): Promise<AccessTokenState | undefined> {
   const [row] = await q.query<AccessTokenState>(
-    sql`select g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining
+    sql`select g.user_id, g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining
         from grants g join users u using (app_id, user_id)
-        where g.app_id = ${at.appId} and g.grant_id = ${at.grantId} and g.user_id = ${at.userId}
+        where g.app_id = ${at.appId} and g.grant_id = ${at.grantId}
           and g.revoked_at is null and g.expires_at > now() and u.disabled_at is null
           and not exists (select from denied_tokens d where d.app_id = g.app_id and d.jti = ${at.jti})`,
   );

@@ -40,6 +40,7 @@ export function appsDeps(database: TestDatabase): AppsDeps & { jobs: object[]; f
     rootKeys,
     registry: { forget: (appId) => void forgotten.push(appId) },
     keys: { vault: localVault, leadSeconds: publicationLead(300) },
+    outgoing: () => Promise.reject(new Error('nothing leaves this test')),
     enqueueJob: async (_, job) => void jobs.push(job),
     jobs,
     forgotten,
