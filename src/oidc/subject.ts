@@ -15,7 +15,7 @@ export const subjectTypes = ['public', 'pairwise'] as const;
 export function subjectFor(snapshot: AppSnapshot, clientId: string, userId: string): string {
   const client = snapshot.clients.get(clientId);
   if (!client) throw new Error('a client that is not there has no subjects');
-  return subjectOf(snapshot, client, userId);
+  return subjectOf(snapshot.subjectSalt, client, userId);
 }
 
 /**

@@ -7,7 +7,14 @@ import { enqueueJob } from '../../src/delivery/jobs/enqueue.ts';
 import { fingerprintOf } from '../../src/kernel/secret.ts';
 import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { createDatabase, dropDatabase } from '../support/servers.ts';
-import { authorizationRequest, makeApp, makeUser, signedIn, type TestClient } from '../support/sign-in.ts';
+import {
+  authorizationRequest,
+  makeApp,
+  makeUser,
+  REDIRECT,
+  signedIn,
+  type TestClient,
+} from '../support/sign-in.ts';
 import { post, refresh } from '../support/token-calls.ts';
 
 const entry = new URL('../../bin/latchkey.mjs', import.meta.url).pathname;
@@ -29,6 +36,8 @@ describe('latchkey keys, beside a server that runs', function () {
       },
     });
   };
+  const subjectAt = async (at: TestClient) =>
+    (await signedIn(latchkey, at, { email: 'ada@example.com', kind: 'own' })).tokens.claims()!.sub;
   const portOf = (one: TestLatchkey) => new URL(one.baseUrl).port;
 
   async function run(
@@ -121,6 +130,16 @@ describe('latchkey keys, beside a server that runs', function () {
       );
     });
 
+    const apart = {
+      name: 'apart',
+      type: 'web',
+      redirect_uris: [REDIRECT],
+      settings: { subject_type: 'pairwise' },
+    };
+    const { body } = await latchkey.admin('POST', '/apps/shop/clients', apart);
+    const pairwise = { appId: 'shop', clientId: body.client_id, secret: body.client_secret };
+    const subject = await subjectAt(pairwise);
+
     const first = await refresh(session.configuration, client, session.tokens.refresh_token!);
     await latchkey.stop();
     await start(listOf(newer, older));
@@ -163,6 +182,7 @@ describe('latchkey keys, beside a server that runs', function () {
 
     await latchkey.stop();
     await start(listOf(newer));
+    expect(await subjectAt(pairwise), 'who people are to a pairwise client').to.equal(subject);
     const replayed = await latchkey.admin('POST', '/apps/shop/clients', job, once);
     expect(replayed.body).to.deep.equal(made.body);
     const token = await post(
