@@ -63,10 +63,7 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
         jti: claims.jti!,
         grantId,
       });
-      // `sub` is what the client knows the user as; who that is says the grant. Where the client's sector has changed
-      // since, the token speaks of somebody that it no longer knows.
-      if (!state || subjectFor(deps.snapshot, String(claims['client_id']), state.user_id) !== claims.sub)
-        return undefined;
+      if (!state || !isSubject(deps, claims, state.user_id)) return undefined;
       const found = payloadOf(model, claims, state.user_id);
       const owner = String(state.grant_payload['clientId']);
       if (owner !== claims['client_id']) return exchanged(deps, found, owner);
@@ -86,6 +83,13 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
     revokeByGrantId: () => Promise.resolve(),
   };
 }
+
+/**
+ * `sub` is what the client knows the user as; who that is says the grant. Where the client's sector has changed since, the
+ * token speaks of somebody whom it does not know any more.
+ */
+const isSubject = ({ snapshot }: AdapterDeps, claims: JWTPayload, userId: string): boolean =>
+  subjectFor(snapshot, String(claims['client_id']), userId) === claims.sub;
 
 /**
  * A token that another client got for one of this grant (RFC 8693) lives as long as that grant and as both clients,
