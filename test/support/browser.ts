@@ -11,15 +11,19 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** The caller closes it. Needs CHROMIUM_PATH, which `npm test` sets, or Chromium at Debian's place. */
-export async function launchBrowser(): Promise<Browser> {
+/**
+ * The caller closes it. Needs CHROMIUM_PATH, which `npm test` sets, or Chromium at Debian's place. `leading`: rules of its
+ * name resolution (`MAP a.example:443 127.0.0.1:8443`).
+ */
+export async function launchBrowser(leading: string[] = []): Promise<Browser> {
   const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
   if (!existsSync(executablePath)) {
     throw new Error(
       `no browser at ${executablePath}: run \`node tools/ensure-test-tools.mjs\` or set CHROMIUM_PATH`,
     );
   }
-  return chromium.launch({ executablePath, args: FLAGS });
+  const rules = leading.length ? [`--host-resolver-rules=${leading.join(',')}`] : [];
+  return chromium.launch({ executablePath, args: [...FLAGS, ...rules] });
 }
 
 /** A browser profile of its own: nothing of another context's cookies or storage. */
@@ -27,7 +31,7 @@ export async function newContext(
   browser: Browser,
   options: Pick<
     BrowserContextOptions,
-    'javaScriptEnabled' | 'colorScheme' | 'viewport' | 'locale' | 'reducedMotion'
+    'javaScriptEnabled' | 'colorScheme' | 'viewport' | 'locale' | 'reducedMotion' | 'ignoreHTTPSErrors'
   > = {},
 ): Promise<BrowserContext> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
