@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type AuthMethod, clientAuthenticationSettings } from './authentication-settings.ts';
 import { seconds } from '../kernel/duration.ts';
 import { registrationSettings } from './registration-settings.ts';
+import { secondFactorSettings } from './second-factor-settings.ts';
 import { appProtocolSettings, clientProtocolSettings } from './protocol-settings.ts';
 import type { Apis } from './apis/api.ts';
 import type { TokenHook } from './token-hook/hook.ts';
@@ -24,6 +25,7 @@ export const appSettingsSchema = z.strictObject({
   sign_up: z.enum(['open', 'invite_only']).default('open'),
   /** `first_party` clients skip it; `always` asks everyone. */
   consent: z.enum(['first_party_skips', 'always']).default('first_party_skips'),
+  ...secondFactorSettings,
   password_min_length: z.int().min(8).max(64).default(15),
   /** Brand colour of the hosted pages, `#rrggbb`; contrast is corrected. */
   accent_color: z

@@ -14,7 +14,8 @@ export type IdPrefix =
   | 'grt'
   | 'msg'
   | 'api'
-  | 'iat';
+  | 'iat'
+  | 'dev';
 
 let lastMs = 0;
 let sequence = 0;

@@ -44,7 +44,7 @@ export function providerConfiguration(deps: ConfigurationDeps): Configuration {
     ...subjectConfiguration(snapshot),
     routes: protocolRoutes,
     responseTypes: ['code'],
-    acrValues: [...reachableAcrs],
+    acrValues: [...reachableAcrs(snapshot.app.settings)],
     ...authentication.checks,
     scopes: plainScopes(snapshot),
     claims: claimsConfiguration(snapshot.app.settings.custom_claims),
@@ -134,9 +134,10 @@ const hooksOf = ({ snapshot, issuerUrl, mtls }: ConfigurationDeps) => ({
 const interactionConfiguration = ({
   snapshot,
   appId,
+  db,
   rootKeys,
 }: ConfigurationDeps): Configuration['interactions'] => ({
-  policy: interactionRules(snapshot, rootKeys),
+  policy: interactionRules(snapshot, { db, rootKeys }),
   url: (ctx, { uid }) =>
     `/auth/${appId}/interaction/${uid}${ctx.oidc.prompts.has('create') ? '?prompt=create' : ''}`,
 });

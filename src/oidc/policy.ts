@@ -1,7 +1,9 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { type AppSnapshot, isSelfAsserted, needsConsent } from '../apps/app.ts';
-import { askForAccounts, refuseUnmetAcr } from './requested-prompts.ts';
+import { askForAccounts, askForSecondFactor, refuseUnmetAcr } from './requested-prompts.ts';
 import type { RootKeys } from '../kernel/secret.ts';
+import { type Database, scoped } from '../storage/database.ts';
+import { enrolledFactors, hasFactor } from '../users/factors/enrolled.ts';
 import { deviceConfirmation } from './features/device-flow.ts';
 
 const { Check } = interactionPolicy;
@@ -18,7 +20,11 @@ const askAgain = ({ app, clients }: AppSnapshot): InstanceType<typeof Check> =>
  * When a person has to be asked: the library's own rules, minus every consent question for clients that need none.
  * Those see no page even where they send `prompt=consent`, native ones included.
  */
-export function interactionRules(snapshot: AppSnapshot, rootKeys: RootKeys): interactionPolicy.DefaultPolicy {
+export function interactionRules(
+  snapshot: AppSnapshot,
+  { db, rootKeys }: { db: Database; rootKeys: RootKeys },
+): interactionPolicy.DefaultPolicy {
+  const { appId, settings } = snapshot.app;
   const policy = interactionPolicy.base();
   const consent = policy.get('consent')!;
   const asks = (ctx: KoaContextWithOIDC): boolean => {
@@ -32,9 +38,12 @@ export function interactionRules(snapshot: AppSnapshot, rootKeys: RootKeys): int
   }
   consent.checks.add(askAgain(snapshot));
   askForAccounts(policy);
-  refuseUnmetAcr(policy);
+  refuseUnmetAcr(policy, settings);
+  if (settings.second_factor !== 'off')
+    askForSecondFactor(policy, async (userId) =>
+      hasFactor(await enrolledFactors(scoped(db, appId), appId, userId)),
+    );
   // Behind the sign-in, before consent.
-  if (snapshot.app.settings.features.device_authorization)
-    policy.add(deviceConfirmation(snapshot.app.appId, rootKeys), 1);
+  if (settings.features.device_authorization) policy.add(deviceConfirmation(appId, rootKeys), 1);
   return policy;
 }

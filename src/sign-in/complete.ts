@@ -6,6 +6,8 @@ import type { Interaction } from '../oidc/interaction.ts';
 import { spend } from '../storage/spent.ts';
 import type { Transaction } from '../storage/database.ts';
 import { rememberDevice } from '../users/devices/store.ts';
+import { momentInStore } from '../users/factors/store.ts';
+import type { User } from '../users/user.ts';
 import { authorOf } from './author.ts';
 import type { SignInDeps } from './deps.ts';
 import { markDevice } from './device-cookie.ts';
@@ -13,47 +15,52 @@ import { alreadyFinished, signInRefused } from './errors.ts';
 import type { Evidence } from './evidence.ts';
 import { subjectOf } from './lockout/attempt.ts';
 import { clearFailures } from './lockout/store.ts';
+import { goTo } from './onward.ts';
+import { type Due, dueAfter } from './second-factor/due.ts';
+import { dropPending, keepPending, pageOf, type Pending } from './second-factor/pending.ts';
+import { interactionPath } from './step.ts';
 
 type Where = { deps: SignInDeps; ctx: Context; interaction: Interaction };
 
 /**
- * The single exit of every method. In one transaction: what was proved is spent, the interaction's result is
- * spent, the user may still sign in, the device is remembered, failures are cleared, the trail is written.
- * Then the browser goes on to the app (303). Throws a Problem and has changed nothing when any of it fails.
+ * The single exit of every method. In one transaction: what was proved is spent, the user may still sign in, failures
+ * are cleared; then either something is still due and the browser goes to its page (303), with a pending sign-in and
+ * nothing else; or the interaction's result is spent, the device is remembered, the trail is written and the browser
+ * goes on to the app. Throws a Problem and has changed nothing when any of it fails.
  */
-export async function completeSignIn({ deps, ctx, interaction }: Where, evidence: Evidence): Promise<void> {
+export async function completeSignIn(where: Where, evidence: Evidence): Promise<void> {
+  const { deps, ctx, interaction } = where;
   const { appId } = interaction;
   const device = markDevice(ctx, deps.config, appId);
-  const userId = await deps.db.transaction(appId, async (tx) => {
+  const { userId, pending } = await deps.db.transaction(appId, async (tx) => {
     const user = await evidence.who(tx);
     if (!user || user.disabledAt || user.email !== evidence.identifier) throw signInRefused();
-    await spendResult(tx, interaction);
-    await rememberDevice(tx, appId, user.userId, device);
     // Only the count this attempt stood in: a success at home gives a guesser elsewhere no new tries.
     await clearFailures(
       tx,
       evidence.attempt ?? { appId, subject: subjectOf(evidence.identifier), origin: device },
     );
-    await audit(tx, {
-      ...authorOf(ctx),
-      appId,
-      type: 'sign_in.succeeded',
-      actor: { type: 'user', id: user.userId },
-      userId: user.userId,
-      clientId: interaction.client.clientId,
-      result: 'success',
-      details: { method: evidence.method },
-    });
-    return user.userId;
+    const due = await dueAfter(tx, where, { user, evidence });
+    if (due) return { userId: user.userId, pending: await begun(tx, where, { user, evidence, due }) };
+    await spendResult(tx, interaction);
+    await rememberDevice(tx, appId, user.userId, device);
+    await writeTrail(tx, where, { userId: user.userId, evidence, type: 'sign_in.succeeded' });
+    return { userId: user.userId, pending: undefined };
   });
+  if (pending) {
+    await keepPending(deps.ephemeral, interaction, pending);
+    return goTo(ctx, interactionPath(interaction) + pageOf(pending));
+  }
   deps.metrics.signIns.inc({ method: evidence.method, result: 'success' });
   const signedIn = {
     userId,
     amr: evidence.amr,
     acr: acrOf(evidence.amr),
-    authTimeSeconds: Math.floor(Date.now() / 1000),
+    authTimeSeconds: evidence.authTimeSeconds ?? Math.floor(Date.now() / 1000),
   };
   await deps.interactions.finishLogin(ctx, interaction, signedIn);
+  if (evidence.second !== undefined || evidence.passed?.length)
+    await dropPending(deps.ephemeral, interaction);
 }
 
 /** One result for each prompt of an interaction: of two that come at once the later one is refused. */
@@ -63,4 +70,41 @@ export async function spendResult(tx: Transaction, interaction: Interaction): Pr
   // Remembered a little longer than the interaction can live.
   const ttlSeconds = Math.ceil(expiresInSeconds) + 60;
   if (!(await spend(tx, { appId, kind: 'interaction_result', digest, ttlSeconds }))) throw alreadyFinished();
+}
+
+type Begun = { user: User; evidence: Evidence; due: Due };
+
+async function begun(tx: Transaction, where: Where, { user, evidence, due }: Begun): Promise<Pending> {
+  const { userId } = user;
+  const type = due.due === 'second_factor' ? 'sign_in.second_factor_due' : 'sign_in.step_due';
+  await writeTrail(tx, where, { userId, evidence, type });
+  return {
+    ...due,
+    userId,
+    identifier: evidence.identifier,
+    method: evidence.method,
+    second: evidence.second,
+    amr: evidence.amr,
+    provedAt: await momentInStore(tx),
+    authTimeSeconds: evidence.authTimeSeconds,
+    passed: [...(evidence.passed ?? [])],
+  };
+}
+
+async function writeTrail(
+  tx: Transaction,
+  { ctx, interaction }: Where,
+  { userId, evidence, type }: { userId: string; evidence: Evidence; type: string },
+): Promise<void> {
+  const { method, second } = evidence;
+  await audit(tx, {
+    ...authorOf(ctx),
+    appId: interaction.appId,
+    type,
+    actor: { type: 'user', id: userId },
+    userId,
+    clientId: interaction.client.clientId,
+    result: 'success',
+    details: { method, ...(second === undefined ? {} : { second }) },
+  });
 }

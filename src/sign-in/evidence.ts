@@ -10,6 +10,12 @@ export type Evidence = {
   amr: string[];
   /** The normalized identifier that was proved; its user must still have it. */
   identifier: string;
+  /** The second method, where there were two. */
+  second?: string | undefined;
+  /** When the person proved who they are, where that was before: the session's, if only a second factor was added. */
+  authTimeSeconds?: number | undefined;
+  /** What they were asked on the way in and put off or passed by (second-factor/pending.ts). */
+  passed?: readonly string[] | undefined;
   /** The attempt that was reserved for it, which did not fail after all. */
   attempt?: Attempt | undefined;
   /**

@@ -10,17 +10,19 @@ import { alreadyFinished } from './errors.ts';
 import { mountInvitation } from './invitation/routes.ts';
 import { methods, showSignIn, signUpUrl } from './offer.ts';
 import { goTo } from './onward.ts';
+import { dueAfterFirstProof, mountSecondFactors } from './second-factor/routes.ts';
 import { onStep, type Step } from './step.ts';
 
-// GET  /auth/{app_id}/interaction/{uid}         → the page that is due: sign-in or consent
+// GET  /auth/{app_id}/interaction/{uid}         → the page that is due: sign-in, second factor, consent
 // POST /auth/{app_id}/interaction/{uid}/cancel  → back to the app with access_denied
-// and what methods, consent and invitations add
+// and what methods, second factors, consent and invitations add
 export function signInRoutes(deps: SignInDeps): Middleware {
   const router = new Router({ sensitive: true });
   router.use((ctx, next) => showDeadLinks(deps, ctx, next));
   router.get('/auth/:app_id/interaction/:uid', onStep(deps, 'any', showDue));
   router.post('/auth/:app_id/interaction/:uid/cancel', onStep(deps, 'any', cancel));
   for (const method of methods) method.mount(router, deps, showSignIn);
+  mountSecondFactors(router, deps);
   mountConsent(router, deps);
   mountDevice(router, deps);
   mountInvitation(router, deps);
@@ -31,7 +33,9 @@ async function showDue(step: Step): Promise<void> {
   const { name } = step.interaction.prompt;
   // OpenID Connect Initiating User Registration 1.0 §4. Only on the way in: from there a link leads back to signing in.
   const signUp = name === 'login' && step.ctx.query['prompt'] === 'create' ? signUpUrl(step) : undefined;
-  if (signUp) goTo(step.ctx, signUp);
+  const due = name === 'login' ? await dueAfterFirstProof(step) : undefined;
+  if (due) goTo(step.ctx, due);
+  else if (signUp) goTo(step.ctx, signUp);
   else if (name === 'login') showSignIn(step);
   else if (name === 'consent') await showConsent(step);
   else if (name === 'device') await showDevice(step);

@@ -18,6 +18,7 @@ export async function sweepExpired(operatorDb: Database): Promise<number> {
     // A session's tombstone stays until its absolute limit (one that nobody ended is ended first, so that its clients
     // are told: users/logout/end-expired.ts), a grant's as long as its tokens could have lived.
     sql`with gone as (select ctid from sessions where absolute_expires_at < now() and ended_at is not null limit ${BATCH}) delete from sessions using gone where sessions.ctid = gone.ctid returning 1`,
+    sql`with gone as (select ctid from trusted_devices where expires_at < now() limit ${BATCH}) delete from trusted_devices using gone where trusted_devices.ctid = gone.ctid returning 1`,
     sql`with gone as (select ctid from refresh_tokens where expires_at < now() - interval '1 day' limit ${BATCH}) delete from refresh_tokens using gone where refresh_tokens.ctid = gone.ctid returning 1`,
     sql`with gone as (select ctid from grants where expires_at < now() - interval '1 day' limit ${BATCH}) delete from grants using gone where grants.ctid = gone.ctid returning 1`,
   ];

@@ -13,7 +13,8 @@ export type SpentKind =
   | 'interaction_result'
   | 'pushed_request'
   | 'device_code'
-  | 'device_confirmation';
+  | 'device_confirmation'
+  | 'totp_setup';
 
 /**
  * Decides single use: of many callers at once exactly one gets true. Belongs into the transaction that grants

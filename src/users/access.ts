@@ -17,6 +17,8 @@ import {
   revokeOfflineGrants,
 } from './grants/store.ts';
 import { announceEnd } from './logout/announce.ts';
+import { markAccessEnded } from './store.ts';
+import { forgetTrustedDevices } from './trusted-devices/store.ts';
 import {
   type EndedSession,
   endSessionById,
@@ -60,7 +62,10 @@ export type Access = {
   ): Promise<Ended>;
   /** What sign-out leaves: grants that are bound to no live session. */
   endOfflineAccess(tx: Transaction, at: { appId: string; userId: string; why: string }): Promise<Ended>;
-  /** All sessions and grants of a user, but for one session and what is bound to it. */
+  /**
+   * All sessions and grants of a user, but for one session and what is bound to it; sign-ins under way are not finished,
+   * and no browser is let off the second factor any more.
+   */
   endUserAccess(
     tx: Transaction,
     at: { appId: string; userId: string; why: string; exceptSessionUid?: string | undefined },
@@ -114,6 +119,8 @@ export function createAccess({ db, cache, jobs }: AccessDeps): Access {
     async endUserAccess(tx, { appId, userId, why, exceptSessionUid }) {
       const sessions = await endSessionsOfUser(tx, appId, userId, exceptSessionUid);
       const grants = await revokeGrantsOfUser(tx, { appId, userId, why, exceptSessionUid });
+      await markAccessEnded(tx, appId, userId);
+      await forgetTrustedDevices(tx, appId, userId);
       await announceEnd(tx, jobs, { appId, sessions, why });
       return bury(tx, appId, { sessions, grants }, userId);
     },

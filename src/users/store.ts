@@ -18,6 +18,7 @@ type UserRow = {
   created_at: Date;
   updated_at: Date;
   disabled_at: Date | null;
+  access_ended_at: Date | null;
 };
 
 const toUser = (row: UserRow): User => ({
@@ -33,6 +34,7 @@ const toUser = (row: UserRow): User => ({
   createdAt: row.created_at,
   updatedAt: row.updated_at,
   disabledAt: row.disabled_at ?? undefined,
+  accessEndedAt: row.access_ended_at ?? undefined,
 });
 
 const one = (rows: UserRow[]): User | undefined => (rows[0] ? toUser(rows[0]) : undefined);
@@ -190,6 +192,13 @@ export async function setDisabled(
     update users set disabled_at = case when ${disabled}::boolean then now() end, version = version + 1, updated_at = now()
     where app_id = ${appId} and user_id = ${userId} and (disabled_at is null) = ${disabled}::boolean returning 1`);
   return rows.length === 1;
+}
+
+/** From now on no sign-in that was begun before is finished. */
+export async function markAccessEnded(tx: Queryable, appId: string, userId: string): Promise<void> {
+  await tx.query(
+    sql`update users set access_ended_at = clock_timestamp() where app_id = ${appId} and user_id = ${userId}`,
+  );
 }
 
 /** Everything of this user goes with it (foreign keys cascade). False when there was none. */

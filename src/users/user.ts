@@ -19,4 +19,6 @@ export type User = {
   createdAt: Date;
   updatedAt: Date;
   disabledAt: Date | undefined;
+  /** When all access was last ended (a recovery, "sign out everywhere"): a sign-in begun before is not finished. */
+  accessEndedAt: Date | undefined;
 };

@@ -3,7 +3,7 @@ import type { App, AppSnapshot, Client } from '../../apps/app.ts';
 import type { AdapterDeps } from '../adapters/adapter-deps.ts';
 import { ASSERTION_UNDER_WAY } from '../client-authentication.ts';
 import { protocolRoutes } from '../issuers.ts';
-import { reachableAcrs } from '../authentication-context.ts';
+import { knownAcrs } from '../authentication-context.ts';
 import { promptValues } from '../requested-prompts.ts';
 import { allowOfflineAccess } from '../offline-access.ts';
 import { unitOfWork } from '../unit-of-work.ts';
@@ -75,7 +75,7 @@ export const featureDiscovery = (at: (path: string) => string, ours: readonly st
     'fragment.jwt',
     'form_post.jwt',
   ],
-  acr_values_supported: reachableAcrs,
+  acr_values_supported: knownAcrs,
   prompt_values_supported: promptValues,
   claims_parameter_supported: true,
   request_parameter_supported: true,

@@ -1,0 +1,4 @@
+import type { SecondFactor } from './second-factor.ts';
+
+/** One line each, the one that is asked for first on top. What a user has of them: users/factors/enrolled.ts. */
+export const secondFactors: readonly SecondFactor[] = [];

@@ -1,0 +1,74 @@
+import type { Transaction } from '../../storage/database.ts';
+import { trustDevice } from '../../users/trusted-devices/store.ts';
+import { userById } from '../../users/store.ts';
+import type { User } from '../../users/user.ts';
+import { deviceInWords } from '../asked-from.ts';
+import { completeSignIn } from '../complete.ts';
+import { alreadyFinished } from '../errors.ts';
+import type { Attempt } from '../lockout/attempt.ts';
+import type { PendingStep } from './on-pending.ts';
+import type { Pending } from './pending.ts';
+import { giveTrust, newTrust } from './trusted-cookie.ts';
+
+/** What a second factor proved. */
+export type SecondProof = {
+  /** For the audit trail. */
+  method: string;
+  /** RFC 8176; `mfa` is added here. */
+  amr: string[];
+  attempt?: Attempt | undefined;
+  /** Runs first in the transaction that signs in: spends the proof. A Problem refuses it and gives everything back. */
+  prove(tx: Transaction): Promise<void>;
+};
+
+/** Two different proofs: the sign-in is finished with both, unless something else is due. */
+export async function finishSecondFactor(step: PendingStep, proof: SecondProof): Promise<void> {
+  const { ctx, deps, appId, pending, snapshot } = step;
+  const days = snapshot.app.settings.trusted_device_days;
+  const trust = step.form.remember_device === 'yes' && days > 0 ? newTrust() : undefined;
+  await completeSignIn(step, {
+    ...carried(pending),
+    second: proof.method,
+    amr: [...new Set([...pending.amr, ...proof.amr, 'mfa'])],
+    attempt: proof.attempt,
+    async who(tx) {
+      await proof.prove(tx);
+      const user = await stillThere(tx, appId, pending);
+      const { userId } = user;
+      const name = deviceInWords(ctx.get('User-Agent'));
+      if (trust) await trustDevice(tx, { appId, userId, digest: trust.digest, name, days });
+      return user;
+    },
+  });
+  if (trust) giveTrust(ctx, deps.config, { appId, value: trust.value, days });
+}
+
+/** Goes on with what was proved so far; `passed` says what was put off or passed by. */
+export async function finishPending(step: PendingStep, passed?: string): Promise<void> {
+  const { appId, pending } = step;
+  await completeSignIn(step, {
+    ...carried(pending),
+    second: pending.second,
+    amr: pending.amr,
+    passed: passed === undefined ? pending.passed : [...pending.passed, passed],
+    who: (tx) => stillThere(tx, appId, pending),
+  });
+}
+
+const carried = ({ method, identifier, authTimeSeconds, passed }: Pending) => ({
+  method,
+  identifier,
+  authTimeSeconds,
+  passed,
+});
+
+/**
+ * The user of a pending sign-in. Whoever was locked out meanwhile (disabled, another address, a recovery, "sign out
+ * everywhere") has to begin anew: what they proved before counts no more.
+ */
+export async function stillThere(tx: Transaction, appId: string, pending: Pending): Promise<User> {
+  const user = await userById(tx, appId, pending.userId);
+  const isOver = (user?.accessEndedAt?.getTime() ?? 0) > pending.provedAt * 1000;
+  if (!user || user.disabledAt || user.email !== pending.identifier || isOver) throw alreadyFinished();
+  return user;
+}
