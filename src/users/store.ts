@@ -62,6 +62,17 @@ export async function lockUser(tx: Queryable, appId: string, userId: string): Pr
   );
 }
 
+/** Ids alone, in their order. */
+export async function userIdsAfter(
+  q: Queryable,
+  appId: string,
+  page: { after: string; most: number },
+): Promise<string[]> {
+  const rows = await q.query<{ user_id: string }>(sql`
+    select user_id from users where app_id = ${appId} and user_id > ${page.after} order by user_id limit ${page.most}`);
+  return rows.map(({ user_id: userId }) => userId);
+}
+
 /** `email` must be normalized. */
 export async function userByEmail(q: Queryable, appId: string, email: string): Promise<User | undefined> {
   return one(

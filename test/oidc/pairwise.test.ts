@@ -309,6 +309,31 @@ describe('pairwise subjects (OpenID Connect Core §8)', function () {
     expect((await userinfo(configuration, tokens.access_token)).body).to.include({ sub, email: ADA });
   });
 
+  it('are told to operators, in both directions, and to no other app', async () => {
+    const sub = await subAt(one);
+    const lookUp = (path: string, appId = 'shop') => latchkey.admin('GET', `/apps/${appId}/${path}`);
+    const whose = await lookUp(`clients/${one.clientId}/subjects/${sub}`);
+    expect(whose.body).to.deep.equal({ client_id: one.clientId, sub, user_id: ada });
+    const { body } = await lookUp(`users/${ada}/subjects?limit=200`);
+    const names = new Map(body.items.map((item: any) => [item.client_id, item.sub]));
+    expect([names.get('shop'), names.get(one.clientId), names.get(two.clientId)]).to.deep.equal([
+      ada,
+      sub,
+      sub,
+    ]);
+    expect((await lookUp(`clients/shop/subjects/${ada}`)).body.user_id).to.equal(ada);
+    for (const [path, code] of [
+      [`clients/shop/subjects/${sub}`, 'users.not_found'],
+      [`clients/${one.clientId}/subjects/${ada}`, 'users.not_found'],
+      [`clients/bank/subjects/${sub}`, 'clients.not_found'],
+    ] as const) {
+      const refused = await lookUp(path);
+      expect([refused.status, refused.body.code], path).to.deep.equal([404, code]);
+    }
+    expect((await lookUp(`clients/bank/subjects/${sub}`, 'bank')).status).to.equal(404);
+    expect((await lookUp(`users/${ada}/subjects`, 'bank')).status).to.equal(404);
+  });
+
   it('can not be chosen by a claim of the app', async () => {
     const custom = (name: string) => ({
       settings: { custom_claims: [{ name, from: 'metadata.sub', in: ['id_token', 'access_token'] }] },

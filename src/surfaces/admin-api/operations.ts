@@ -11,6 +11,7 @@ import type { Operation } from './operation.ts';
 import { tokenHookOperations } from './token-hook/routes.ts';
 import { registrationTokenOperations } from './registration-tokens/routes.ts';
 import { accessOperations } from './users/access-routes.ts';
+import { subjectOperations } from './users/subject-routes.ts';
 import { userOperations } from './users/routes.ts';
 
 /** Every operation of the Admin API, in the order in which the documentation shows them. */
@@ -26,6 +27,7 @@ export function adminOperations(deps: AdminApiDeps): readonly Operation[] {
     ...keyOperations(deps),
     ...tokenHookOperations(deps),
     ...userOperations(deps),
+    ...subjectOperations(deps),
     ...accessOperations(deps),
     ...auditEventOperations(deps),
   ];

@@ -23,6 +23,13 @@ export const clientParams = z.strictObject({
         'The client; the first one is called as its app, and one that is a document as its address, URL-encoded.',
     }),
 });
+export const subjectParams = z.strictObject({
+  ...clientParams.shape,
+  sub: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,255}$/)
+    .meta({ description: '`sub` as this client was given it.' }),
+});
 export const secretParams = z.strictObject({ ...clientParams.shape, secret_id: id('sec', 'The secret.') });
 export const apiParams = z.strictObject({ ...appParams.shape, api_id: id('api', 'The API.') });
 export const registrationTokenParams = z.strictObject({
@@ -31,7 +38,7 @@ export const registrationTokenParams = z.strictObject({
 });
 export const userParams = z.strictObject({
   ...appParams.shape,
-  user_id: id('usr', 'The user: sub in its tokens.'),
+  user_id: id('usr', 'The user: `sub` in its tokens, but for pairwise clients.'),
 });
 export const sessionParams = z.strictObject({ ...userParams.shape, session_id: id('ses', 'The session.') });
 export const grantParams = z.strictObject({

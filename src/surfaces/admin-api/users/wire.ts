@@ -3,7 +3,7 @@ import { localeSchema, profileChangeSchema, profileSchema } from '../../../users
 import { time } from '../apps/wire.ts';
 
 export const userWire = z.object({
-  user_id: z.string().meta({ description: '`sub` of the tokens.' }),
+  user_id: z.string().meta({ description: '`sub` of the tokens, but for pairwise clients.' }),
   app_id: z.string(),
   email: z.string(),
   email_verified: z.boolean(),

@@ -126,6 +126,7 @@ async function identifiers(
   return {
     ids: {
       user_id: side.user.userId,
+      sub: side.user.userId,
       client_id: side.further.clientId,
       secret_id: await first(`${client}/secrets`, 'secret_id'),
       session_id: await first(`${user}/sessions`, 'session_id'),
