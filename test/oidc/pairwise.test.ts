@@ -151,7 +151,7 @@ describe('pairwise subjects (OpenID Connect Core §8)', function () {
       const seen = [tokens, later, info, shown.body, refreshToken.body, told!.claims, told!.header];
       for (const text of [tokens, later].flatMap((all) => [all.id_token!, all.access_token]))
         seen.push(decodeJwt(text) as never);
-      expect(JSON.stringify([seen, decodeJwt(signed.text), signed.headers])).to.not.include(ada);
+      expect(JSON.stringify([seen, decodeJwt(signed.text), [...signed.headers]])).to.not.include(ada);
       expect(JSON.stringify(seen)).to.include(sub);
     });
 
