@@ -50,10 +50,10 @@ describe('the cache of durable artifacts', () => {
   before(async () => {
     database = await testDatabase();
     await insertBareApp(database, APP);
-    redis = cuttable(await testRedis());
-    raw = new Redis(testRedisUrl());
+    redis = cuttable(await testRedis(database.connection));
+    raw = new Redis(testRedisUrl(database.connection));
     here = process(redis);
-    elsewhere = process(await testRedis().then(cuttable));
+    elsewhere = process(await testRedis(database.connection).then(cuttable));
   });
   beforeEach(trusted);
   after(async () => {

@@ -9,6 +9,6 @@ ephemeralStoreContract('Postgres', async () => {
 });
 
 ephemeralStoreContract('Redis', async () => {
-  const redis = await testRedis();
+  const redis = await testRedis({ database: 'ephemeral' });
   return { store: ephemeralOnRedis(redis), end: () => redis.close() };
 });

@@ -81,7 +81,7 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
       DATABASE_OPERATOR_URL: urlOf('latchkey_operator'),
       ADMIN_API_KEY: ADMIN_KEY,
       ENCRYPTION_KEYS: randomBytes(32).toString('base64url'),
-      ...(options.driver === 'redis' ? { REDIS_URL: options.redisUrl ?? testRedisUrl() } : {}),
+      ...(options.driver === 'redis' ? { REDIS_URL: options.redisUrl ?? testRedisUrl(database) } : {}),
       ...options.env,
     },
   });
@@ -162,7 +162,7 @@ async function callAdmin(
 }
 
 async function waitForMails(baseUrl: string, address: string, count: number): Promise<Mail[]> {
-  for (const deadline = Date.now() + 8000; ; ) {
+  for (const deadline = Date.now() + 20_000; ; ) {
     const all = (await (await fetch(`${baseUrl}/dev/inbox.json`)).json()) as Mail[];
     const found = all.filter((mail) => mail.to === address);
     if (found.length >= count) return found;

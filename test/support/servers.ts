@@ -25,7 +25,11 @@ export type PrivateRedis = {
   end(): Promise<void>;
 };
 
-const TEMPLATE = 'latchkey_template';
+/** Mocha's workers run files side by side: each has a template, and numbers of Redis databases, of its own. */
+const WORKER = Number(process.env['MOCHA_WORKER_ID'] ?? 0);
+const TEMPLATE = `latchkey_template_${WORKER}`;
+const REDIS_DATABASES_PER_WORKER = 1000;
+const redisDatabases = new Map<string, number>();
 const own: { end(): Promise<void> }[] = [];
 let migrateTemplate: (connection: Connection) => Promise<void> = async () => {};
 let template: Promise<void> | undefined;
@@ -65,12 +69,18 @@ export function testSocketDir(): string {
   return required('TEST_LATCHKEY_SOCKET_DIR');
 }
 
-export function testRedisUrl(): string {
-  return required('TEST_LATCHKEY_REDIS_URL');
+/** A part of the run's Redis that belongs to one Postgres database: what one test counts, no other test meets. */
+export function testRedisUrl(of: Pick<Connection, 'database'>): string {
+  let number = redisDatabases.get(of.database);
+  if (number === undefined) {
+    number = WORKER * REDIS_DATABASES_PER_WORKER + redisDatabases.size;
+    redisDatabases.set(of.database, number);
+  }
+  return `${required('TEST_LATCHKEY_REDIS_URL')}/${number}`;
 }
 
-/** Empties the Redis of the run, or the one named. */
-export async function flushRedis(url: string = testRedisUrl()): Promise<void> {
+/** Empties the Redis named. */
+export async function flushRedis(url: string): Promise<void> {
   const reply = await askRedis(Number(new URL(url).port), 'FLUSHALL');
   if (!reply.startsWith('+OK')) throw new Error(`FLUSHALL was answered ${reply}`);
 }
@@ -155,6 +165,8 @@ function spawnRedis(port: number, dir: string): ChildProcess {
     'no',
     '--dir',
     dir,
+    '--databases',
+    String(8 * REDIS_DATABASES_PER_WORKER),
   ];
   const child = spawn(program, settings, { stdio: 'ignore', detached: true });
   child.unref();

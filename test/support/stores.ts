@@ -56,6 +56,6 @@ export async function insertBareApp(database: TestDatabase, appId: string): Prom
   });
 }
 
-export function testRedis(): Promise<RedisConnection> {
-  return connectRedis({ kind: 'single', url: new Secret(testRedisUrl()) }, () => {});
+export function testRedis(of: { database: string }): Promise<RedisConnection> {
+  return connectRedis({ kind: 'single', url: new Secret(testRedisUrl(of)) }, () => {});
 }
