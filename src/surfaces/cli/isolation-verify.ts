@@ -37,15 +37,16 @@ export const isolationVerify: Command = {
     if (adminKey === undefined)
       throw new UsageFault('ADMIN_API_KEY is not set: the apps are made through the Admin API.');
     const transport = transportTo(values['url']);
-    const routes = program.routes(config);
+    const routes = chosen(program.routes(config), values['only']);
+    await requireAnswer(transport, config.baseUrl, values['url']);
     const stopped = new AbortController();
     const stop = (): void => stopped.abort(new Error('stopped; the throw-away apps were deleted'));
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
     const report = await verifyIsolation({
       baseUrl: config.baseUrl,
       adminKey,
-      routes: chosen(routes, values['only']),
-      all: routes.length,
+      routes,
+      all: program.routes(config).length,
       mailbox: inboxOf(config, transport),
       from: values['forwarded'] ? manyAddresses : undefined,
       transport,
@@ -68,6 +69,17 @@ function chosen(routes: readonly Route[], only: Value): readonly Route[] {
   const found = routes.filter(({ method, path }) => `${method} ${path}`.includes(only));
   if (found.length === 0) throw new UsageFault(`--only ${only}: no route contains that.`);
   return found;
+}
+
+/** One line for what would otherwise be the failure of some step or other. */
+async function requireAnswer(transport: Transport, baseUrl: string, url: Value): Promise<void> {
+  const asked = { method: 'GET', url: `${baseUrl}/.well-known/openid-configuration`, headers: {} };
+  const at = typeof url === 'string' ? `${url} for ${baseUrl}` : baseUrl;
+  const answer = await transport(asked, AbortSignal.timeout(20_000)).catch((cause: unknown) => {
+    throw new Error(`no server answers at ${at}`, { cause });
+  });
+  if (answer.status !== 200)
+    throw new Error(`what answers at ${at} is not its server: ${answer.status} ${answer.text.slice(0, 200)}`);
 }
 
 /** Mail can be read where it goes to the development inbox. */

@@ -19,24 +19,22 @@ export function stateOverAdminApi(admin: Admin): Probe {
     }
   };
   const list = async (path: string): Promise<Json[]> => (await admin('GET', path)).items ?? [];
-  const one = async ({ appId }: Side): Promise<Record<string, unknown>> => {
+  const one = async ({ appId, user, ids }: Side): Promise<Record<string, unknown>> => {
     const app = `/apps/${appId}`;
     const [clients, users, events] = await Promise.all([
       all(`${app}/clients`),
       all(`${app}/users`),
       all(`${app}/audit-events`),
     ]);
-    const perClient = clients.map(({ client_id: id }) => list(`${app}/clients/${String(id)}/secrets`));
-    const perUser = users.flatMap(({ user_id: id }) =>
-      ['sessions', 'grants'].map((what) => all(`${app}/users/${String(id)}/${what}`)),
-    );
+    // Of anybody else and of any other client the trail tells.
+    const access = ['sessions', 'grants'].map((what) => all(`${app}/users/${user.userId}/${what}`));
     return {
       app: await admin('GET', app),
       clients,
       users,
       keys: await list(`${app}/keys`),
-      secrets: await Promise.all(perClient),
-      access: await Promise.all(perUser),
+      secrets: await list(`${app}/clients/${ids['client_id']}/secrets`),
+      access: await Promise.all(access),
       events: events.filter((event) => event['result'] === 'success'),
     };
   };

@@ -107,19 +107,22 @@ async function run(stage: Stage, world: World, options: VerifyOptions): Promise<
       found.exempt_routes.push({ route: name, why });
       continue;
     }
-    const after = route.path.endsWith('/authorize') ? await pushAnew(stage, world.a, 'a') : undefined;
+    const isPushing = route.path.endsWith('/authorize');
+    if (isPushing) found.leaks.push(...(await state.look()));
+    const after = isPushing ? await pushAnew(stage, world.a, 'a') : undefined;
     const attempts = RULES.map((rule) => rule(world, route)).find((made) => made !== undefined) ?? [];
-    if (after) await state.changed();
+    if (after) await state.forgive();
     if (attempts.length === 0) found.uncovered_routes.push(name);
     found.routes.push({ route: name, attempts: attempts.length });
     for (const attempt of attempts) found.leaks.push(...(await tryOne(attempt, judged)));
-    const changed = await state.changed();
-    if (changed.length > 0) found.leaks.push(changedBy(name, attempts.length, changed));
+    state.tried(name, attempts.length);
+    if (options.probe || route.method !== 'GET' || after) found.leaks.push(...(await state.look()));
     if (after) {
       found.controls.push(...(await after()));
-      await state.changed();
+      await state.forgive();
     }
   }
+  found.leaks.push(...(await state.look()));
   return {
     apps: [world.a.appId, world.b.appId],
     attempts: found.routes.reduce((sum, { attempts }) => sum + attempts, 0),
@@ -170,32 +173,40 @@ function redacted(text: string, secrets: readonly string[]): string {
   );
 }
 
-const changedBy = (route: string, attempts: number, changed: string[]): Leak => ({
-  route,
-  credential: 'any',
-  how: `one of ${attempts} attempts`,
-  why: `changed ${changed.join(', ')}`,
-  request: '',
-});
-
-/** The state of both apps, from the moment when nothing moves any more. */
+/**
+ * The state of both apps, from the moment when nothing moves any more. `look` says what the routes tried since the last
+ * look have changed; `forgive` takes what there is now for what there ought to be.
+ */
 async function steady({ admin }: Stage, { a, b }: World, probe: Probe | undefined) {
-  const look = probe ?? stateOverAdminApi(admin);
-  const now = () => look([a, b]);
+  const see = probe ?? stateOverAdminApi(admin);
+  const now = () => see([a, b]);
   let before = await now();
+  let tried: { name: string; attempts: number }[] = [];
+  const changed = async (): Promise<string[]> => {
+    const after = await now();
+    const names = changes(before, after);
+    before = after;
+    return names;
+  };
   for (let tries = 0; tries < 20; tries += 1) {
     await new Promise((resolve) => setTimeout(resolve, 150));
-    const after = await now();
-    const moved = changes(before, after);
-    before = after;
-    if (moved.length === 0) break;
+    if ((await changed()).length === 0) break;
   }
   return {
-    async changed(): Promise<string[]> {
-      const after = await now();
-      const changed = changes(before, after);
-      before = after;
-      return changed;
+    tried: (name: string, attempts: number): void => void tried.push({ name, attempts }),
+    async forgive(): Promise<void> {
+      await changed();
+      tried = [];
+    },
+    async look(): Promise<Leak[]> {
+      if (tried.length === 0) return [];
+      const [those, names] = [tried, await changed()];
+      tried = [];
+      if (names.length === 0) return [];
+      const attempts = those.reduce((sum, one) => sum + one.attempts, 0);
+      const why = `changed ${names.join(', ')}`;
+      const route = those.map(({ name }) => name).join(', ');
+      return [{ route, credential: 'any', how: `one of ${attempts} attempts`, why, request: '' }];
     },
   };
 }
