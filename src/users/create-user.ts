@@ -22,6 +22,8 @@ export type CreateUser = {
   email: string;
   emailVerified?: boolean | undefined;
   password?: string | undefined;
+  /** Instead of a password: one of another system, as it is to be kept. */
+  passwordHash?: string | undefined;
   phone?: string | undefined;
   profile?: Profile | undefined;
   metadata?: Record<string, unknown> | undefined;
@@ -42,7 +44,7 @@ export async function createUser(deps: CreateUserDeps, input: CreateUser): Promi
   requireSmallMetadata(input.metadata);
   const hash =
     input.password === undefined
-      ? undefined
+      ? input.passwordHash
       : await deps.hashPassword(requirePassword(input.password, input.passwordMinLength));
   return deps.db.transaction(input.appId, async (tx) => {
     const { appId, profile, metadata } = input;

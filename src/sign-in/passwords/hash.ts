@@ -1,12 +1,17 @@
 import { availableParallelism } from 'node:os';
 import { type Argon2, fastestArgon2 } from './argon2.ts';
 import { tooBusyToHash } from './errors.ts';
+import { foldPassword } from './fold.ts';
+import { comparing, isForeign } from './foreign/compare.ts';
 
 /** Hashing inside one request's place in the queue. Passwords are folded, so that every keyboard types the same one. */
 export type Hashing = {
   hash(password: string): Promise<string>;
-  /** `hash` undefined: nobody, or nobody with a password. Takes the same time and is false. */
-  verify(hash: string | undefined, password: string): Promise<boolean>;
+  /**
+   * `hash` undefined: nobody, or nobody with a password. Takes the same time and is false. `decoy` is a hash that this
+   * app took over from elsewhere: a wrong password costs one comparison of ours and one of that kind, whoever it is for.
+   */
+  verify(hash: string | undefined, password: string, decoy?: string): Promise<boolean>;
 };
 
 export type PasswordHasher = {
@@ -26,9 +31,14 @@ export type HasherOptions = {
   onWaiting?: (count: number) => void;
 };
 
-/** NFKC once, on the way in (NIST SP 800-63B-4 §3.1.1.2): full-width and composed forms are the same password. */
-export function foldPassword(password: string): string {
-  return password.normalize('NFKC');
+function compareWith(argon2: Argon2, stored: string, password: string): Promise<boolean> {
+  if (!isForeign(stored)) return argon2.verify(stored, foldPassword(password));
+  // As it was typed: that is what the other system hashed. One that can not be read is never right.
+  return compareForeign(stored, password, argon2).catch(() => false);
+}
+
+async function compareForeign(stored: string, password: string, argon2: Argon2): Promise<boolean> {
+  return comparing(stored)(password, (hash, text) => argon2.verify(hash, text));
 }
 
 /** At most as many hashes at once as there are cores; each takes 19 MiB. */
@@ -59,9 +69,12 @@ export async function createPasswordHasher(options: HasherOptions = {}): Promise
   };
   const hashing: Hashing = {
     hash: (password) => seated(() => argon2.hash(foldPassword(password))),
-    async verify(hash, password) {
-      const matches = await seated(() => argon2.verify(hash ?? nobody, foldPassword(password)));
-      return matches && hash !== undefined;
+    async verify(hash, password, decoy) {
+      const compare = (stored: string) => seated(() => compareWith(argon2, stored, password));
+      const matches = await compare(hash ?? nobody);
+      if (matches && hash !== undefined) return true;
+      if (decoy !== undefined) await compare(hash !== undefined && isForeign(hash) ? nobody : decoy);
+      return false;
     },
   };
   const inTurn = async <T>(work: (hashing: Hashing) => Promise<T>): Promise<T> => {

@@ -1,4 +1,4 @@
-import { foldPassword } from './hash.ts';
+import { foldPassword } from './fold.ts';
 
 export const MAX_LENGTH = 128;
 

@@ -13,6 +13,22 @@ export async function passwordHashOf(
   return row?.hash;
 }
 
+/**
+ * The same for comparing a password with it, and some hash of this app that came from another system, while there is
+ * one: so that a wrong password can cost the same whoever it was typed for.
+ */
+export async function passwordToCompare(
+  q: Queryable,
+  appId: string,
+  userId: string,
+): Promise<{ hash: string | undefined; decoy: string | undefined }> {
+  const [row] = await q.query<{ hash: string | null; decoy: string | null }>(sql`
+    select
+      (select hash from passwords where app_id = ${appId} and user_id = ${userId}) as hash,
+      (select hash from passwords where app_id = ${appId} and hash not like '$argon2id$%' order by user_id limit 1) as decoy`);
+  return { hash: row?.hash ?? undefined, decoy: row?.decoy ?? undefined };
+}
+
 /** Sets or replaces it. Ending the sessions that knew the old one is the caller's duty. */
 export async function setPassword(
   tx: Queryable,

@@ -1,5 +1,5 @@
 import { scoped } from '../../../storage/database.ts';
-import { passwordHashOf } from '../../../users/passwords/store.ts';
+import { passwordToCompare } from '../../../users/passwords/store.ts';
 import { userByEmail } from '../../../users/store.ts';
 import type { SignInDeps } from '../../deps.ts';
 import type { Attempt } from '../../lockout/attempt.ts';
@@ -26,10 +26,10 @@ export async function verifyPassword(
   return deps.hasher.inTurn(async ({ hash, verify }) => {
     const user = await userByEmail(q, appId, email);
     const userId = user?.userId;
-    const stored = await passwordHashOf(q, appId, userId ?? 'usr_nobody');
+    const { hash: stored, decoy } = await passwordToCompare(q, appId, userId ?? 'usr_nobody');
     const attempt = await reserveAttempt(deps.db, { appId, identifier: email, userId, device });
     if (!attempt.letThrough) return { ok: false, reason: 'locked', userId };
-    const matches = await verify(stored, password);
+    const matches = await verify(stored, password, decoy);
     if (!matches || !user || user.disabledAt || stored === undefined)
       return { ok: false, reason: 'credentials', userId };
     const renewed = isWeaker(stored) ? { oldHash: stored, hash: await hash(password) } : undefined;

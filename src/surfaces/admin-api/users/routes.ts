@@ -7,6 +7,7 @@ import { userNotFound } from '../../../users/errors.ts';
 import { presentUser } from '../../../users/present.ts';
 import { listUsers, userByEmail, userById, usersByEmailPrefix } from '../../../users/store.ts';
 import { updateUser } from '../../../users/update-user.ts';
+import { takeOver } from '../../../sign-in/passwords/foreign/take-over.ts';
 import { requireApp } from '../apps/require-app.ts';
 import type { AdminApiDeps } from '../deps.ts';
 import { invalidValue } from '../errors.ts';
@@ -75,11 +76,15 @@ const creation = (deps: AdminApiDeps) =>
     example: { email: 'ada@example.com', profile: { name: 'Ada Lovelace' }, send_invitation: true },
     async handle({ params, body, by }) {
       const app = await requireApp(deps, params.app_id);
+      if (body.password !== undefined && body.password_hash !== undefined)
+        throw invalidValue('password_hash', 'can not be combined with password');
+      const passwordHash = body.password_hash && (await takeOver(body.password_hash, deps.hashPassword));
       const user = await createUser(deps, {
         appId: app.appId,
         email: body.email,
         emailVerified: body.email_verified,
         password: body.password,
+        passwordHash,
         phone: body.phone,
         profile: body.profile,
         metadata: body.metadata,

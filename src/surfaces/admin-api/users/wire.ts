@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { localeSchema, profileChangeSchema, profileSchema } from '../../../users/profile.ts';
+import { digestNames } from '../../../sign-in/passwords/foreign/digest.ts';
 import { time } from '../apps/wire.ts';
 
 export const userWire = z.object({
@@ -25,9 +26,42 @@ const password = z
   .max(1024)
   .meta({ description: 'At least as long as the app asks for; at most 128 characters.' });
 
+const base64 = z.string().max(512);
+
+/** Read by sign-in/passwords/foreign; what stands here is its shape alone. */
+const passwordHash = z
+  .union([
+    z.string().min(1).max(1024),
+    z
+      .strictObject({
+        algorithm: z.literal('firebase_scrypt'),
+        hash: base64,
+        salt: base64,
+        salt_separator: base64,
+        signer_key: base64.meta({ description: 'Of the project; not kept.' }),
+        rounds: z.int().min(1).max(1024),
+        mem_cost: z.int().min(1).max(64),
+      })
+      .meta({ description: 'As `firebase auth:export` writes it, with the parameters of the project.' }),
+    z
+      .strictObject({
+        algorithm: z.enum(digestNames),
+        hash: z.string().max(128).meta({ description: 'Hexadecimal.' }),
+        salt: z.string().max(256),
+        salt_encoding: z.enum(['utf8', 'hex', 'base64']).default('utf8'),
+        salt_position: z.enum(['before', 'after']),
+      })
+      .meta({ description: 'One digest of password and salt.' }),
+  ])
+  .meta({
+    description:
+      'Instead of `password`: its hash in another system, replaced at the first sign-in. bcrypt, scrypt, PBKDF2, phpass, Argon2 and LDAP digests as strings in their own notation; docs/migrating-users.md lists them with their limits.',
+  });
+
 export const newUserSchema = z.strictObject({
   email: z.string().max(320),
   password: password.optional(),
+  password_hash: passwordHash.optional(),
   email_verified: z.boolean().optional(),
   phone: z.string().max(32).optional(),
   profile: profileSchema.optional(),
