@@ -1,7 +1,17 @@
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
+import * as oidc from 'openid-client';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
-import { discover, issuerOf, makeApp, makeUser, signedIn, type TestClient } from '../support/sign-in.ts';
+import {
+  authorizationRequest,
+  discover,
+  issuerOf,
+  makeApp,
+  makeUser,
+  signedIn,
+  signInByPassword,
+  type TestClient,
+} from '../support/sign-in.ts';
 import { type Answer, call, introspect, post, userinfo } from '../support/token-calls.ts';
 
 const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -261,6 +271,32 @@ for (const driver of drivers) {
       expect(await grantsOf(issuerOf(latchkey, 'still', 'own'))).not.to.include(GRANT);
       expect(await grantsOf(issuerOf(latchkey, 'shop', 'own'))).to.include(GRANT);
       expect(await grantsOf(latchkey.baseUrl)).to.include(GRANT);
+    });
+
+    it('refuses tokens that are bound to a key, and clients whose own must be, and says so', async () => {
+      const configuration = await discover(latchkey, shop, 'own');
+      const DPoP = oidc.getDPoPHandle(configuration, await oidc.randomDPoPKeyPair());
+      const request = await authorizationRequest(configuration, { scope: 'openid' });
+      const page = await signInByPassword(latchkey.agent(), request, EMAIL);
+      const checks = {
+        pkceCodeVerifier: request.verifier,
+        expectedState: request.state,
+        expectedNonce: request.nonce,
+      };
+      const bound = await oidc.authorizationCodeGrant(configuration, new URL(page.url), checks, undefined, {
+        DPoP,
+      });
+      expect(decodeJwt(bound.access_token)).to.have.property('cnf');
+      const refused = await exchange(gateway, bound.access_token, { audience: 'shop' });
+      refusedAs(refused, 'invalid_request');
+      expect(refused.body.error_description).to.equal('subject_token is sender-constrained');
+      const strict = await addClient('shop', {
+        name: 'Strict',
+        settings: { ...may({ delegate: true }).settings, dpop_bound_access_tokens: true },
+      });
+      const answer = await exchange(strict, await userToken(), { resource: STOCK });
+      refusedAs(answer, 'invalid_request');
+      expect(answer.body.error_description).to.equal('sender-constrained tokens can not be exchanged');
     });
 
     it('takes access tokens only, by their type, and both halves of an actor', async () => {
