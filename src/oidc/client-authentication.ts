@@ -113,6 +113,8 @@ function requireFreshAssertion(
   // RFC 8725 §3.11: a JWT made for something else is no assertion, whoever signed it.
   if (header['typ'] !== undefined && !ASSERTION_TYPES.has(String(header['typ']).toLowerCase()))
     throw new errors.InvalidClientAuth('the JWT is of another type');
+  // RFC 7515 §4.1.11: what has to be understood and is not. RFC 7797 §7: a JWT is always encoded.
+  if (header['crit'] !== undefined) throw new errors.InvalidClientAuth('unknown critical header');
   const unit = unitOfWork();
   unit.memo.set(ASSERTION_UNDER_WAY, digestOf(`${iss}${jti}`));
   const spendIt: Write = async (tx) => {

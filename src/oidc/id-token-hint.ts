@@ -26,10 +26,8 @@ export function readHintsWith(provider: Provider, deps: Deps): void {
     keySet ??= keySetOf(keys);
     const { protectedHeader } = await compactVerify(jwt, keySet, { algorithms: algorithmsOf(keys) });
     const payload = decodeJwt(jwt);
-    const fault = faultOf(payload, protectedHeader.typ, {
-      issuer: deps.issuerUrl,
-      audience: client.clientId,
-    });
+    const wanted = { issuer: deps.issuerUrl, audience: client.clientId };
+    const fault = protectedHeader.crit ? 'crit' : faultOf(payload, protectedHeader.typ, wanted);
     if (fault) throw new Error(`not an ID token of this client: ${fault}`);
     return { header: protectedHeader, payload };
   };
@@ -45,7 +43,7 @@ function faultOf(
   // Access tokens and logout tokens have a type of their own (RFC 9068 §2.1).
   if (typ !== undefined && typ.toUpperCase() !== 'JWT') return 'typ';
   if (claims.iss !== wanted.issuer) return 'iss';
-  if (![claims.aud].flat().includes(wanted.audience)) return 'aud';
+  if (claims.aud !== wanted.audience) return 'aud';
   if (typeof claims.sub !== 'string') return 'sub';
   if (typeof claims.exp !== 'number') return 'exp';
   if (typeof claims.iat !== 'number' || claims.iat > soon) return 'iat';

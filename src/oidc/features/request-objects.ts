@@ -29,6 +29,8 @@ export function requestObjects({ app, clients }: AppSnapshot): Feature<'requestO
         if (exp > now + LONGEST_SECONDS + AHEAD_SECONDS) fail('Request Object lives for more than an hour');
         if (typeof iat === 'number' && iat > now + AHEAD_SECONDS)
           fail('Request Object was issued in the future');
+        // RFC 7515 §4.1.11: what has to be understood and is not. RFC 7797 §7: a JWT is always encoded.
+        if (header['crit'] !== undefined) fail('Request Object has an unknown critical header');
         // RFC 8725 §3.11: a JWT made for something else is no request.
         const typ = header['typ'];
         if (typ !== undefined && !/^(jwt|(application\/)?oauth-authz-req\+jwt)$/i.test(String(typ)))
