@@ -241,6 +241,11 @@ describe('pairwise subjects (OpenID Connect Core §8)', function () {
     const all = await Promise.all(clients.map((client) => signedIn(latchkey, client, { email: ADA, agent })));
     for (const { tokens: others } of all) expect(others.claims()!.sub).to.equal(tokens.claims()!.sub);
     expect(await salts(), 'never replaced').to.deep.equal([salt]);
+    // It goes with the app.
+    expect((await latchkey.admin('DELETE', '/apps/rush?confirm=rush')).status).to.equal(204);
+    for (const deadline = Date.now() + 40_000; (await salts()).length > 0 && Date.now() < deadline; )
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await salts()).to.deep.equal([]);
   });
 
   it('go with a token to an API and through an exchange, which ends with the grant', async () => {
@@ -332,6 +337,15 @@ describe('pairwise subjects (OpenID Connect Core §8)', function () {
     }
     expect((await lookUp(`clients/bank/subjects/${sub}`, 'bank')).status).to.equal(404);
     expect((await lookUp(`users/${ada}/subjects`, 'bank')).status).to.equal(404);
+    // Also behind the first two thousand users.
+    await makeApp(latchkey, 'crowd');
+    await latchkey.sql(
+      `insert into users (app_id, user_id) select 'crowd', 'usr_' || lpad(to_hex(i), 32, '0') from generate_series(1, 2100) i`,
+    );
+    const last = await makeUser(latchkey, 'crowd', ADA);
+    const club = await addClient({}, {}, 'crowd');
+    const found = await lookUp(`clients/${club.clientId}/subjects/${await subAt(club)}`, 'crowd');
+    expect(found.body.user_id, JSON.stringify(found.body)).to.equal(last);
   });
 
   it('can not be chosen by a claim of the app', async () => {
