@@ -165,7 +165,7 @@ function doors(
     }),
     registrationRoutes({ ...appsDeps(parts), registry, ephemeral, baseUrl }),
     signInRoutes(signIn),
-    accountRoutes({ ...state, views, config, access, places }),
+    accountRoutes({ ...state, views, config, access, places, mail: jobs }),
     adminDoor(parts, signIn),
     ...devDoors(parts, at.demoSecret),
     landingRoutes({ ...http, consoleUrl: null, docsUrl: '/api/docs' }),

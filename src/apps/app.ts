@@ -3,6 +3,7 @@ import { type AuthMethod, clientAuthenticationSettings } from './authentication-
 import { seconds } from '../kernel/duration.ts';
 import { registrationSettings } from './registration-settings.ts';
 import { secondFactorSettings } from './second-factor-settings.ts';
+import { passkeySettings } from './passkey-settings.ts';
 import { appProtocolSettings, clientProtocolSettings } from './protocol-settings.ts';
 import type { Apis } from './apis/api.ts';
 import type { TokenHook } from './token-hook/hook.ts';
@@ -19,7 +20,12 @@ export const appSettingsSchema = z.strictObject({
   shared_issuer: z.boolean().default(true),
   /** Which ways to sign in the hosted pages offer. */
   methods: z
-    .strictObject({ password: z.boolean().default(true), magic_link: z.boolean().default(true) })
+    .strictObject({
+      password: z.boolean().default(true),
+      magic_link: z.boolean().default(true),
+      /** Apps on one host share the browser's list of passkeys (each is named after its app); a custom domain separates. */
+      passkey: z.boolean().default(true),
+    })
     .refine((methods) => methods.password || methods.magic_link, 'at least one method must stay on')
     .prefault({}),
   sign_up: z.enum(['open', 'invite_only']).default('open'),
@@ -52,6 +58,7 @@ export const appSettingsSchema = z.strictObject({
   reset_ttl: lifetime(10 * seconds.minute, seconds.hour),
   email_verification_ttl: lifetime(seconds.day, 7 * seconds.day),
   invitation_ttl: lifetime(7 * seconds.day, 30 * seconds.day),
+  ...passkeySettings,
   ...appProtocolSettings,
   ...registrationSettings,
   /** Claims of the app's own, from the profile and the metadata of its users. */

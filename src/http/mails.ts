@@ -18,6 +18,8 @@ export type MailModel = {
   requested_at?: string | null;
   expires_minutes?: number;
   expires_hours?: number;
+  /** Name of the passkey that the mail is about. */
+  passkey?: string;
 };
 
 type Say = (key: string, values?: MessageValues) => string;
@@ -29,6 +31,8 @@ const MAILS: Record<string, Mail> = {
   'sign-up-existing': { key: 'sign_up_existing', button: true, facts: true, defaults: {} },
   reset: { key: 'reset', button: true, facts: true, defaults: { minutes: 10 } },
   'password-changed': { key: 'password_changed', button: true, facts: true, defaults: {} },
+  'passkey-added': { key: 'passkey_added', button: true, facts: true, defaults: { passkey: '' } },
+  'passkey-removed': { key: 'passkey_removed', button: true, facts: true, defaults: { passkey: '' } },
   invitation: { key: 'invitation', button: true, facts: false, defaults: { hours: 24 } },
   'sign-in-blocked': { key: 'sign_in_blocked', button: false, facts: true, defaults: {} },
 };
@@ -50,6 +54,7 @@ export function composeMail(name: string, model: MailModel, locale: string): Mai
   if (mail === undefined) throw new Error(`no mail ${name}`);
   const app = model.app_name ?? '';
   const values: MessageValues = { app, ...mail.defaults };
+  if (model.passkey !== undefined) values.passkey = model.passkey;
   if (model.expires_minutes !== undefined) values.minutes = model.expires_minutes;
   if (model.expires_hours !== undefined) values.hours = model.expires_hours;
   // Two days and more are told in days.

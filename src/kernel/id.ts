@@ -15,7 +15,8 @@ export type IdPrefix =
   | 'msg'
   | 'api'
   | 'iat'
-  | 'dev';
+  | 'dev'
+  | 'psk';
 
 let lastMs = 0;
 let sequence = 0;

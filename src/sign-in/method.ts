@@ -1,10 +1,11 @@
 import type Router from '@koa/router';
 import type { AppSettings } from '../apps/app.ts';
+import type { MessageValues } from '../http/messages.ts';
 import type { SignInDeps } from './deps.ts';
 import type { Step } from './step.ts';
 
 /** What was wrong with the last try: a sentence of the catalogue, and the address as it was typed. */
-export type SignInFault = { key: string; values?: Record<string, number>; email?: string };
+export type SignInFault = { key: string; values?: MessageValues; email?: string };
 
 /** Shows the sign-in page with every method that the app offers. */
 export type ShowSignIn = (step: Step, fault?: SignInFault) => void;
@@ -16,5 +17,5 @@ export type Method = {
   /** Adds its pages below `/auth/:app_id/interaction/:uid`. */
   mount(router: Router, deps: SignInDeps, showSignIn: ShowSignIn): void;
   /** What it adds to the sign-in page; `at` is the interaction's path. */
-  offer(at: string, settings: AppSettings): Record<string, unknown>;
+  offer(at: string, settings: AppSettings, step: Step): Record<string, unknown>;
 };

@@ -1,3 +1,4 @@
 /** The ways to sign in, one line each. */
 export { magicLink } from './methods/magic-link/method.ts';
+export { passkey } from './methods/passkey/method.ts';
 export { password } from './methods/password/method.ts';

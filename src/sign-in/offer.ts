@@ -1,4 +1,3 @@
-import type { AppSettings } from '../apps/app.ts';
 import * as offered from './methods.ts';
 import type { Method, SignInFault } from './method.ts';
 import { sentence, show } from './page.ts';
@@ -8,14 +7,14 @@ export const methods: readonly Method[] = Object.values(offered);
 
 /** The sign-in page with every method that the app offers; `fault` says what was wrong with the last try. */
 export function showSignIn(step: Step, fault?: SignInFault): void {
-  const { ctx, interaction, snapshot } = step;
+  const { ctx, interaction } = step;
   const at = interactionPath(step);
   show(
     step,
     'sign-in/sign-in',
     {
       ...nothingOffered,
-      ...everythingOffered(at, snapshot.app.settings),
+      ...everythingOffered(step),
       email: fault?.email ?? hintOf(interaction.params.login_hint),
       cancel_action: `${at}/cancel`,
       client_name: interaction.client.name,
@@ -31,20 +30,25 @@ const nothingOffered = {
   show_password: false,
   show_magic_link: false,
   magic_link_action: null,
+  passkey_action: null,
   sign_up_url: null,
   forgot_url: null,
 };
 
-function everythingOffered(at: string, settings: AppSettings): Record<string, unknown> {
+function everythingOffered(step: Step): Record<string, unknown> {
+  const at = interactionPath(step);
+  const { settings } = step.snapshot.app;
   return Object.assign(
     {},
-    ...methods.filter((method) => method.isOffered(settings)).map((method) => method.offer(at, settings)),
+    ...methods
+      .filter((method) => method.isOffered(settings))
+      .map((method) => method.offer(at, settings, step)),
   );
 }
 
 /** Where an account is made, if the app lets people do that. */
 export function signUpUrl(step: Step): string | undefined {
-  const { sign_up_url: url } = everythingOffered(interactionPath(step), step.snapshot.app.settings);
+  const { sign_up_url: url } = everythingOffered(step);
   return typeof url === 'string' ? url : undefined;
 }
 

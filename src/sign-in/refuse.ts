@@ -6,7 +6,17 @@ import { authorOf } from './author.ts';
 import type { SignInDeps } from './deps.ts';
 
 /** Told to operators; people get one sentence for all of them. */
-export type RefusalReason = 'locked' | 'credentials' | 'too_long' | 'code_wrong' | 'code_dead' | 'reported';
+export type RefusalReason =
+  | 'locked'
+  | 'credentials'
+  | 'too_long'
+  | 'code_wrong'
+  | 'code_dead'
+  | 'reported'
+  | 'passkey_unknown'
+  | 'passkey_invalid'
+  | 'passkey_counter'
+  | 'passkey_late';
 
 export type Refusal = { method: string; reason: RefusalReason; userId?: string | undefined };
 

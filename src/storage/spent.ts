@@ -14,7 +14,8 @@ export type SpentKind =
   | 'pushed_request'
   | 'device_code'
   | 'device_confirmation'
-  | 'totp_setup';
+  | 'totp_setup'
+  | 'passkey_challenge';
 
 /**
  * Decides single use: of many callers at once exactly one gets true. Belongs into the transaction that grants

@@ -62,5 +62,8 @@ export const metadataTooLarge = (bytes: number) =>
 export const sessionNotFound = () =>
   new Problem({ code: 'sessions.not_found', kind: 'not_found', message: 'This user has no such session.' });
 
+export const passkeyNotFound = () =>
+  new Problem({ code: 'passkeys.not_found', kind: 'not_found', message: 'This user has no such passkey.' });
+
 export const grantNotFound = () =>
   new Problem({ code: 'grants.not_found', kind: 'not_found', message: 'This user has no such grant.' });

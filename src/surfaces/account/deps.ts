@@ -1,5 +1,6 @@
 import type { AppRegistry } from '../../apps/registry.ts';
 import type { Config } from '../../config/config.ts';
+import type { MailDeps } from '../../delivery/mail.ts';
 import type { HttpDeps } from '../../http/http-deps.ts';
 import type { RootKeys } from '../../kernel/secret.ts';
 import type { Database } from '../../storage/database.ts';
@@ -11,6 +12,7 @@ export type AccountDeps = Pick<HttpDeps, 'views'> & {
   config: Pick<Config, 'isHttps'>;
   baseUrl: string;
   db: Database;
+  mail: MailDeps;
   rootKeys: RootKeys;
   registry: Pick<AppRegistry, 'snapshot'>;
   access: Pick<

@@ -3,11 +3,17 @@ import type { Context, Middleware } from 'koa';
 import { endAccess, showApps } from './apps.ts';
 import type { AccountDeps } from './deps.ts';
 import { notSignedIn } from './errors.ts';
+import { addPasskey, nameAnew, removePasskey, showNewPasskey, showPasskeys } from './passkeys.ts';
 import { endOne, endOthers, showSessions } from './sessions.ts';
 import { accountPages, enter, goBack, onAccount, onRecentAccount } from './visit.ts';
 
 // GET  /auth/{app_id}/account                            → the first page
 // GET  /auth/{app_id}/account/signed-in                  ← from the authorization endpoint
+// GET  /auth/{app_id}/account/passkeys                   what signs the person in
+// GET  /auth/{app_id}/account/passkeys/new               what the browser needs to make one
+// POST /auth/{app_id}/account/passkeys/new               {credential}
+// POST /auth/{app_id}/account/passkeys/{passkey_id}/rename {name}
+// POST /auth/{app_id}/account/passkeys/{passkey_id}/remove
 // GET  /auth/{app_id}/account/sessions                   where the person is signed in
 // POST /auth/{app_id}/account/sessions/{session_id}/end
 // POST /auth/{app_id}/account/sessions/end-others
@@ -20,6 +26,17 @@ export function accountRoutes(deps: AccountDeps): Middleware {
     onAccount(deps, 'sessions', (visit) => goBack(visit, 'sessions')),
   );
   router.get('/signed-in', (ctx) => comeBack(deps, ctx as unknown as Context));
+  router.get(
+    '/passkeys',
+    onAccount(deps, 'passkeys', (visit) => showPasskeys(visit)),
+  );
+  router.get(
+    '/passkeys/new',
+    onRecentAccount(deps, 'passkeys', (visit) => showNewPasskey(visit)),
+  );
+  router.post('/passkeys/new', onRecentAccount(deps, 'passkeys', addPasskey));
+  router.post('/passkeys/:passkey_id/rename', onAccount(deps, 'passkeys', nameAnew));
+  router.post('/passkeys/:passkey_id/remove', onRecentAccount(deps, 'passkeys', removePasskey));
   router.get('/sessions', onAccount(deps, 'sessions', showSessions));
   router.post('/sessions/end-others', onRecentAccount(deps, 'sessions', endOthers));
   router.post('/sessions/:session_id/end', onRecentAccount(deps, 'sessions', endOne));

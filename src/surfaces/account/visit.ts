@@ -17,7 +17,7 @@ import type { AccountDeps } from './deps.ts';
 import { noSuchApp } from './errors.ts';
 
 /** Pages of the account, in the order of their links. The name is the last part of the address. */
-export const accountPages = ['sessions', 'apps'] as const;
+export const accountPages = ['passkeys', 'sessions', 'apps'] as const;
 export type AccountPage = (typeof accountPages)[number];
 
 /** One request of somebody who is signed in at this app. */
@@ -112,7 +112,15 @@ function goSignIn(
   ctx.status = 303;
 }
 
-const NOTICES = ['ended', 'others', 'revoked', 'again'] as const;
+const NOTICES = [
+  'ended',
+  'others',
+  'revoked',
+  'again',
+  'passkey_added',
+  'passkey_renamed',
+  'passkey_removed',
+] as const;
 type Notice = (typeof NOTICES)[number];
 
 /** Back to a page after something was done, so that "reload" does not do it twice. */
@@ -121,12 +129,16 @@ export function goBack({ ctx, root }: Pick<Visit, 'ctx' | 'root'>, page: Account
   ctx.status = 303;
 }
 
-/** A page in the frame that all of them share. */
-export function showAccount(visit: Visit, page: AccountPage, model: object): void {
+/** A page in the frame that all of them share; `view` where it is not the one that is called as its link. */
+export function showAccount(
+  visit: Visit,
+  page: AccountPage,
+  model: { view?: string; [name: string]: unknown },
+): void {
   const { ctx, deps, at, root, snapshot } = visit;
   const locale = localeOf(ctx);
   const done = NOTICES.find((notice) => notice === ctx.query['done']);
-  showPage(ctx, deps, `account/${page}`, {
+  showPage(ctx, deps, model.view ?? `account/${page}`, {
     pages: accountPages.map((name) => ({
       label: t(locale, `account.tab_${name}`),
       url: `${root}/${name}`,
@@ -138,5 +150,9 @@ export function showAccount(visit: Visit, page: AccountPage, model: object): voi
     ...model,
   });
 }
+
+/** A sentence of the catalogue, in the language of this visit. */
+export const sentenceOf = ({ ctx, snapshot }: Visit, key: string): string =>
+  t(localeOf(ctx), key, { app: snapshot.app.name });
 
 export const localeOfVisit = ({ ctx }: Visit): string => localeOf(ctx);

@@ -12,6 +12,7 @@ import { tokenHookOperations } from './token-hook/routes.ts';
 import { registrationTokenOperations } from './registration-tokens/routes.ts';
 import { accessOperations } from './users/access-routes.ts';
 import { subjectOperations } from './users/subject-routes.ts';
+import { passkeyOperations } from './users/passkey-routes.ts';
 import { userOperations } from './users/routes.ts';
 
 /** Every operation of the Admin API, in the order in which the documentation shows them. */
@@ -29,6 +30,7 @@ export function adminOperations(deps: AdminApiDeps): readonly Operation[] {
     ...userOperations(deps),
     ...subjectOperations(deps),
     ...accessOperations(deps),
+    ...passkeyOperations(deps),
     ...auditEventOperations(deps),
   ];
 }

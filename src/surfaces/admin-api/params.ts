@@ -41,6 +41,7 @@ export const userParams = z.strictObject({
   user_id: id('usr', 'The user: `sub` in its tokens, but for pairwise clients.'),
 });
 export const sessionParams = z.strictObject({ ...userParams.shape, session_id: id('ses', 'The session.') });
+export const passkeyParams = z.strictObject({ ...userParams.shape, passkey_id: id('psk', 'The passkey.') });
 export const grantParams = z.strictObject({
   ...userParams.shape,
   grant_id: z

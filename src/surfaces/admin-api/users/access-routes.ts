@@ -1,12 +1,10 @@
 import { audit } from '../../../events/audit.ts';
-import { scoped } from '../../../storage/database.ts';
-import { grantNotFound, sessionNotFound, userNotFound } from '../../../users/errors.ts';
-import { userById } from '../../../users/store.ts';
-import { requireApp } from '../apps/require-app.ts';
+import { grantNotFound, sessionNotFound } from '../../../users/errors.ts';
 import type { AdminApiDeps } from '../deps.ts';
 import { type Operation, operation } from '../operation.ts';
 import { pageOf, pageOfSchema, pageQuery, window } from '../paging.ts';
 import { grantParams, sessionParams, userParams } from '../params.ts';
+import { requireUser } from './require-user.ts';
 import { presentGrant, presentSession } from './present.ts';
 import { grantWire, sessionWire } from './wire.ts';
 
@@ -21,15 +19,6 @@ export function accessOperations(deps: AdminApiDeps): Operation[] {
     grantListing(deps),
     grantEnding(deps),
   ];
-}
-
-async function requireUser(
-  deps: AdminApiDeps,
-  params: { app_id: string; user_id: string },
-): Promise<{ appId: string; userId: string }> {
-  const { appId } = await requireApp(deps, params.app_id);
-  if (!(await userById(scoped(deps.db, appId), appId, params.user_id))) throw userNotFound();
-  return { appId, userId: params.user_id };
 }
 
 const sessionListing = (deps: AdminApiDeps) =>

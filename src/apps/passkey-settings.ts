@@ -1,0 +1,38 @@
+import { z } from 'zod';
+
+/** What an authenticator may say about itself, in the words of the registry (WebAuthn L3 §8). */
+export const attestationFormats = ['packed', 'tpm', 'android-key', 'apple', 'fido-u2f', 'none'] as const;
+
+const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
+/** Settings of an app about passkeys. */
+export const passkeySettings = {
+  /**
+   * What new passkeys have to say about the device they are on. `direct` and `enterprise` ask, and accept only
+   * `passkey_attestation_formats`; most password managers say nothing and are then refused.
+   */
+  passkey_attestation: z.enum(['none', 'direct', 'enterprise']).default('none'),
+  passkey_attestation_formats: z
+    .array(z.enum(attestationFormats))
+    .min(1)
+    .max(attestationFormats.length)
+    .default(['packed', 'tpm', 'android-key', 'apple']),
+  /**
+   * Which host passkeys are tied to: that of the app's pages or a domain above it. null: that of the pages. Existing
+   * passkeys work only with the one that they were made for.
+   */
+  passkey_rp_id: z.string().regex(hostName, 'must be a host name, in lower case').nullable().default(null),
+  /**
+   * Further origins where the app's pages may use its passkeys (WebAuthn L3 §5.11), published at the app's own domain;
+   * without one it has no effect.
+   */
+  passkey_related_origins: z
+    .array(
+      z
+        .httpUrl()
+        .max(300)
+        .refine((url) => new URL(url).origin === url, 'must be an origin, such as https://example.com'),
+    )
+    .max(20)
+    .default([]),
+};
