@@ -17,7 +17,9 @@ const session = {
   end_action: '/end',
 };
 
-export function sampleAccountPages(say: (key: string) => string): SamplePage[] {
+export function sampleAccountPages(
+  say: (key: string, values?: Record<string, string>) => string,
+): SamplePage[] {
   const sessions = [
     { ...session, is_here: true, browser: 'Firefox', os: 'Windows', place: null, address: '127.0.0.1' },
     session,
@@ -28,17 +30,46 @@ export function sampleAccountPages(say: (key: string) => string): SamplePage[] {
     ...(variant === undefined ? {} : { variant }),
     model: {
       ...frame,
-      pages: ['sessions', 'apps'].map((one) => ({
+      pages: ['passkeys', 'sessions', 'apps'].map((one) => ({
         label: say(`account.tab_${one}`),
         url: `/auth/wolf-banana/account/${one}`,
-        is_current: one === name,
+        is_current: name.startsWith(one.slice(0, -1)),
       })),
       notice: null,
       ...model,
     },
     app: WOLF,
   });
+  const passkey = {
+    name: 'iCloud Keychain',
+    created_at: session.since,
+    last_used_at: session.last_active,
+    is_synced: true,
+    host: null,
+    rename_action: '/rename',
+    remove_action: '/remove',
+  };
+  const passkeys = [
+    passkey,
+    { ...passkey, name: 'YubiKey 5 NFC', is_synced: false, last_used_at: null },
+    { ...passkey, name: 'Windows Hello', is_synced: false, host: 'id.wolf.example' },
+  ];
+  const add_url = '/auth/wolf-banana/account/passkeys/new';
+  const making = {
+    action: add_url,
+    options: '{"challenge":"AAAA","rp":{"id":"id.wolf.example"},"user":{"id":"AAAA"}}',
+    back_url: '/auth/wolf-banana/account/passkeys',
+  };
   return [
+    page('passkeys', { passkeys, add_url }),
+    page('passkeys', { passkeys: [], add_url, notice: say('account.done_passkey_removed') }, 'empty'),
+    page('passkeys', { passkeys, add_url, problem: say('problem.passkey_last') }, 'last'),
+    page('passkey-new', making),
+    page(
+      'passkey-new',
+      { ...making, problem: say('problem.passkey_attestation', { app: 'Wolf Banana' }) },
+      'problem',
+    ),
     page('sessions', { sessions, has_others: true, end_others_action: '/end-others' }),
     page(
       'sessions',

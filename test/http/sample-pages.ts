@@ -25,6 +25,8 @@ const signIn = {
   show_password: true,
   show_magic_link: true,
   magic_link_action: '/magic-link',
+  passkey_action: '/passkey',
+  passkey_options: '{"challenge":"AAAA","rpId":"wolf.example"}',
   sign_up_url: '/sign-up',
   forgot_url: '/recovery',
   cancel_action: '/cancel',
@@ -36,7 +38,7 @@ const form = { action: '/here', csrf, email, min_length: 10, problem: null };
 
 /** Built per language because problems, notices and scopes arrive already translated. */
 export function samplePages(
-  say: (key: string, values?: Record<string, number>) => string,
+  say: (key: string, values?: Record<string, string | number>) => string,
   locale = 'en',
 ): SamplePage[] {
   return [

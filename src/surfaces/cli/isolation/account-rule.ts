@@ -62,7 +62,7 @@ function forged(world: World, route: Route): Attempt[] {
 /** A's user, rightly at A's own page, asks to end what is B's. It is answered as for what has ended already. */
 function ofTheOther(world: World, route: Route): Attempt[] {
   const { a, b, baseUrl } = world;
-  if (!route.path.endsWith('/:session_id/end') && !route.path.endsWith('/:client_id/end')) return [];
+  if (!/\/:(session|client|passkey)_id\/(end|rename|remove)$/.test(route.path)) return [];
   const url = baseUrl + fill(route.path, { ...b.ids, app_id: a.appId })!;
   const headers = { cookie: cookieOf(a.browser.cookies()) };
   return [
@@ -72,7 +72,7 @@ function ofTheOther(world: World, route: Route): Attempt[] {
         credential: 'session cookie',
         how: "at its own app, with the other app's ids",
         headers,
-        fields: { csrf: a.accountCsrf },
+        fields: { csrf: a.accountCsrf, name: 'Taken over' },
         allows: 'own',
       },
     ),

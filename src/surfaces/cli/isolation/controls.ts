@@ -1,7 +1,18 @@
+import { optionsOn } from './authenticator.ts';
 import type { Browser } from './browser.ts';
 import { basic, FORM } from './call.ts';
 import { readRegistration, registerClient } from './registration.ts';
-import { askToken, issuers, issuerUrl, push, redemption, type Side, silentCode, type Stage } from './side.ts';
+import {
+  askToken,
+  beginSignIn,
+  issuers,
+  issuerUrl,
+  push,
+  redemption,
+  type Side,
+  silentCode,
+  type Stage,
+} from './side.ts';
 
 export type Control = { app: string; what: string; works: boolean; why?: string };
 type Check = [what: string, check: () => Promise<unknown>];
@@ -72,7 +83,15 @@ function signingIn(stage: Stage, side: Side): Check[] {
         return arrive(side, browser, `${own}/interaction/${uid}/password`, { csrf, email, password });
       },
     ],
+    ['passkey', () => arriveByPasskey(stage, side)],
   ];
+}
+
+async function arriveByPasskey(stage: Stage, side: Side): Promise<void> {
+  const { browser, page, csrf } = await beginSignIn(stage, side);
+  const options = optionsOn(page.text);
+  if (!options) throw new Error('no passkey is asked for');
+  await arrive(side, browser, `${page.url}/passkey`, { csrf, credential: side.passkey.get(options) });
 }
 
 function registering(stage: Stage, side: Side): Check[] {

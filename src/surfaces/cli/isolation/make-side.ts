@@ -1,3 +1,4 @@
+import { Authenticator, optionsOn } from './authenticator.ts';
 import { Browser, formOf } from './browser.ts';
 import { registerItself } from './registration.ts';
 import {
@@ -59,10 +60,12 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
   const browser = await signIn(stage, { appId, redirectUri, user }, true);
   const finished = await signIn(stage, { appId, redirectUri, user }, false);
   const known = { appId, redirectUri, first, further, service, user, stranger, browser: browser.browser };
+  const passkey = await addPasskey(stage, known);
   const held = { own: await hold(stage, known, 'own'), shared: await hold(stage, known, 'shared') };
   const registration = await registerItself(stage, known);
   return {
     ...known,
+    passkey,
     held,
     waiting: await beginSignIn(stage, known),
     finished: { browser: finished.browser, uid: finished.uid },
@@ -74,6 +77,20 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
     api,
     ...(await identifiers(stage, known, { api, tokenId: registration.tokenId })),
   };
+}
+
+async function addPasskey(
+  { baseUrl }: Stage,
+  { appId, browser }: Pick<Side, 'appId' | 'browser'>,
+): Promise<Authenticator> {
+  const page = await browser.open(`${baseUrl}/auth/${appId}/account/passkeys/new`);
+  const options = optionsOn(page.text);
+  if (!options) throw new Error(`no passkey can be made at ${page.url}: ${page.status}`);
+  const authenticator = new Authenticator(new URL(baseUrl).origin);
+  const form = formOf(page, '/passkeys/new');
+  const done = await browser.ask(form.action, { ...form.fields, credential: authenticator.create(options) });
+  if (!done.location?.includes('passkey_added')) throw new Error(`no passkey was added: ${done.status}`);
+  return authenticator;
 }
 
 async function csrfOfAccount(
@@ -130,6 +147,7 @@ async function identifiers(
       client_id: side.further.clientId,
       secret_id: await first(`${client}/secrets`, 'secret_id'),
       session_id: await first(`${user}/sessions`, 'session_id'),
+      passkey_id: await first(`${user}/passkeys`, 'passkey_id'),
       grant_id: await first(`${user}/grants`, 'grant_id'),
       api_id: String(api_id),
       token_id: tokenId,

@@ -10,7 +10,9 @@ import {
   unguessable,
   type World,
 } from './attempt.ts';
+import { optionsOn } from './authenticator.ts';
 import type { Cookie } from './browser.ts';
+import type { Waiting } from './side.ts';
 
 const PAGE = /^\/auth\/:app_id\/(interaction|invitation|device|apis)(\/|$)/;
 
@@ -39,8 +41,28 @@ export function pageRule(world: World, route: Route): Attempt[] | undefined {
       );
     }),
   );
-  return attempts.includes(undefined) ? undefined : (attempts as Attempt[]);
+  return attempts.includes(undefined) ? undefined : [...(attempts as Attempt[]), ...byPasskey(world, route)];
 }
+
+/** A's user picks the passkey for A where B asks for one: on one host nothing but B itself keeps it out. */
+function byPasskey({ a, b, baseUrl, intruder }: World, route: Route): Attempt[] {
+  if (route.method !== 'POST' || !route.path.endsWith('/passkey')) return [];
+  const url = baseUrl + fill(route.path, { app_id: b.appId, uid: intruder.uid })!;
+  const headers = { cookie: cookieOf(intruder.browser.cookies()) };
+  const where = 'at a sign-in of the other app that the attacker began';
+  return [
+    { how: where, credential: answerOf(a, intruder) },
+    { how: `signed for its own app, ${where}`, credential: answerOf(a, a.waiting) },
+  ].map(({ how, credential }) =>
+    attempt(
+      { route, url },
+      { credential: 'passkey', how, headers, fields: { csrf: intruder.csrf, credential } },
+    ),
+  );
+}
+
+const answerOf = ({ passkey }: World['a'], { page }: Waiting): string =>
+  passkey.get(optionsOn(page.text) ?? { challenge: 'none', rpId: 'localhost' });
 
 /** At the page of an interaction of A; and where a secret is asked for, at an interaction of B that the attacker began. */
 function steps(world: World, { path }: Route): Stand[] {
@@ -102,5 +124,6 @@ function formOfA({ a }: World, csrf: string): Record<string, string> {
     user_code: a.waiting.uid,
     new_password: password,
     decision: 'allow',
+    credential: answerOf(a, a.waiting),
   };
 }

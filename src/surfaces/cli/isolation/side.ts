@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { Authenticator } from './authenticator.ts';
 import { Browser, formOf, type Page } from './browser.ts';
 import { basic, FORM, type Json, type Send } from './call.ts';
 
@@ -60,6 +61,8 @@ export type Side = {
   /** Somebody whose address the other app does not know. */
   stranger: { userId: string; email: string; idempotencyKey: string };
   browser: Browser;
+  /** A passkey of this user. Both apps are on one host, so the browser's own picker would offer it at either. */
+  passkey: Authenticator;
   held: Record<IssuerKind, Held>;
   waiting: Waiting;
   /** A sign-in that is done but for the way back to the app. */
