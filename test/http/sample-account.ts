@@ -68,7 +68,7 @@ export function sampleAccountPages(
     page(
       'passkey-new',
       { ...making, problem: say('problem.passkey_attestation', { app: 'Wolf Banana' }) },
-      'problem',
+      'refused',
     ),
     page('sessions', { sessions, has_others: true, end_others_action: '/end-others' }),
     page(

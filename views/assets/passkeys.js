@@ -48,7 +48,6 @@
     var note = form.querySelector('.note');
     note.querySelector('span').textContent = form.getAttribute(name) || form.getAttribute('data-cancelled');
     note.hidden = false;
-    form.querySelector('button').removeAttribute('aria-busy');
   }
 
   function ask(form, mediation) {
@@ -65,9 +64,11 @@
 
   Array.prototype.forEach.call(document.querySelectorAll('form[data-passkey]'), function (form) {
     form.hidden = false;
-    form.querySelector('button').addEventListener('click', function () {
+    form.addEventListener('submit', function (event) {
+      // Sent when there is something to send; `submit()` comes past here no more.
+      event.preventDefault();
+      event.stopPropagation();
       form.querySelector('.note').hidden = true;
-      this.setAttribute('aria-busy', 'true');
       ask(form).catch(function (error) {
         tell(form, error);
       });

@@ -180,7 +180,7 @@ for (const driver of drivers) {
           ),
         ),
       );
-      expect(answers.map((one) => one.status).toSorted()).to.deep.equal([200, 400]);
+      expect(answers.map((one) => one.status)).to.have.members([200, 400]);
       expect(answers.find((one) => one.status === 400).html).to.contain('the only way into your account');
       expect((await lk.admin('GET', `/apps/${lonely}/users/${userId}/passkeys`)).body.items).to.have.length(
         1,
