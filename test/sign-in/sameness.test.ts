@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import type { Statement } from '../../src/storage/sql.ts';
 import type { Agent, Page } from '../support/agent.ts';
 import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
-import { askForLink, begin, freshEmail, makeApp, makeUser, PASSWORD } from './people.ts';
+import { addPasskey, answer, Authenticator, offered } from '../support/passkeys.ts';
+import { askForLink, begin, freshEmail, makeApp, makeUser, PASSWORD, signInWithPassword } from './people.ts';
 
 describe('an address with an account and one without', () => {
   let lk: TestLatchkey;
@@ -39,27 +40,55 @@ describe('an address with an account and one without', () => {
     (!/\bjobs\b/.test(text) || /insert into jobs/.test(text)) &&
     !/^select revision\b.*\bfrom apps\b/s.test(text);
 
+  /** What one way of signing in shows and does. */
+  async function seenOf(way: (agent: Agent, page: Page) => Promise<Page>) {
+    const agent = lk.agent();
+    const page = await begin(agent, appId);
+    seen = [];
+    const shown = await way(agent, page);
+    const statements = seen.filter(isOfRequest);
+    seen = undefined;
+    return {
+      status: shown.status,
+      html: shown.html.replace(/(nonce|value|action|formaction|href|data-options)="[^"]*"/g, ''),
+      headers: [...shown.headers].filter(
+        ([key]) => !/^(date|x-request-id|etag|content-length|content-security-policy)$/.test(key),
+      ),
+      statements,
+    };
+  }
+
+  it('#51 is told nothing of passkeys: one of nobody, of another app and with a bogus signature end alike', async () => {
+    const owner = lk.agent();
+    await signInWithPassword(owner, appId, (await makeUser(lk, appId)).email);
+    const { authenticator: known } = await addPasskey(owner, appId);
+    const foreignApp = await makeApp(lk);
+    const stranger = lk.agent();
+    await signInWithPassword(stranger, foreignApp, (await makeUser(lk, foreignApp)).email);
+    const { authenticator: foreign } = await addPasskey(stranger, foreignApp);
+    const unknown = new Authenticator(lk.baseUrl);
+    const lies = [
+      [unknown, { userHandle: 'AAAA' }],
+      [unknown, { userHandle: known.handle }],
+      [foreign, {}],
+      [known, { isSignatureBogus: true }],
+      [known, { userHandle: foreign.handle }],
+    ] as const;
+    const answers = [];
+    for (const [one, lie] of lies)
+      answers.push(await seenOf((agent, page) => answer(agent, page, one.get(offered(page), lie))));
+    for (const one of answers) expect(one).to.deep.equal(answers[0]);
+    expect(answers[0]!.status).to.equal(400);
+    expect(answers[0]!.statements.join()).to.contain('from passkeys');
+  });
+
   for (const [name, way] of Object.entries(ways)) {
     it(`get the same status, page, headers and statements for ${name}`, async () => {
       const { email } = await makeUser(lk, appId);
       const answers = [];
       for (const address of [email, freshEmail(), email]) {
-        const agent = lk.agent();
-        const page = await begin(agent, appId);
-        seen = [];
-        const answer = await way(agent, page, address);
-        const statements = seen.filter(isOfRequest);
-        seen = undefined;
-        answers.push({
-          status: answer.status,
-          html: answer.html
-            .replaceAll(address, 'X')
-            .replace(/(nonce|value|action|formaction|href)="[^"]*"/g, ''),
-          headers: [...answer.headers].filter(
-            ([key]) => !/^(date|x-request-id|etag|content-length|content-security-policy)$/.test(key),
-          ),
-          statements,
-        });
+        const one = await seenOf((agent, page) => way(agent, page, address));
+        answers.push({ ...one, html: one.html.replaceAll(address, 'X') });
       }
       expect(answers[1]).to.deep.equal(answers[2]);
       expect(answers[1]!.statements.length).to.be.greaterThan(1);
