@@ -300,21 +300,20 @@ describe('bad input', function () {
 
     it('#9 of implicit, hybrid and password flows are refused', async () => {
       for (const type of ['token', 'id_token', 'code id_token', 'code token', 'none']) {
-        const { url } = await authorizationRequest(configurations.own, { response_type: type });
-        const page = await latchkey.agent().open(url.href);
-        expect(page.url + page.html, type).to.match(
-          /unsupported_response_type|unauthorized_client|invalid_request/,
-        );
+        for (const kind of ['own', 'shared'] as const) {
+          const { url } = await authorizationRequest(configurations[kind], { response_type: type });
+          const page = await latchkey.agent().open(url.href);
+          expect(page.url + page.html, `${kind} ${type}`).to.match(
+            /unsupported_response_type|unauthorized_client|invalid_request/,
+          );
+          expect(page.url, `${kind} ${type}`).to.not.match(/[?#&](code|access_token|id_token)=/);
+        }
       }
-      expect(
-        (
-          await post(tokenUrl(configurations.own), shop, {
-            grant_type: 'password',
-            username: 'a',
-            password: 'b',
-          })
-        ).body.error,
-      ).to.equal('unsupported_grant_type');
+      const form = { grant_type: 'password', username: EMAIL, password: PASSWORD };
+      for (const kind of ['own', 'shared'] as const) {
+        const { body } = await post(tokenUrl(configurations[kind]), shop, form);
+        expect(body.error, kind).to.equal('unsupported_grant_type');
+      }
     });
   });
 

@@ -1,20 +1,24 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import * as oidc from 'openid-client';
+import { formsOf } from '../support/agent.ts';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import {
   authorizationRequest,
   discover,
+  issuerOf,
   makeApp,
   makeUser,
+  PASSWORD,
   REDIRECT,
   type Request,
   signInByPassword,
   type TestClient,
 } from '../support/sign-in.ts';
-import { type Answer, call, post, tokenUrl } from '../support/token-calls.ts';
+import { type Answer, call, post } from '../support/token-calls.ts';
 
 const EMAIL = 'ada@example.com';
+const SECOND = 'http://localhost:1/second';
 const kinds = ['own', 'shared'] as const;
 
 for (const driver of drivers) {
@@ -23,6 +27,8 @@ for (const driver of drivers) {
     let shop: TestClient;
     /** Another client of the same app, exempt from PKCE, as conformance suites and old software need it. */
     let exempt: TestClient;
+    /** One with two redirect URIs. */
+    let two: TestClient;
     let spa: TestClient;
     let hasty: TestClient;
 
@@ -36,6 +42,7 @@ for (const driver of drivers) {
       latchkey = await startTestLatchkey({ driver });
       shop = await makeApp(latchkey, 'shop');
       exempt = await addClient({ name: 'Old', type: 'web', settings: { pkce_required: false } });
+      two = await addClient({ name: 'Two', type: 'web', redirect_uris: [REDIRECT, SECOND] });
       spa = await addClient({ name: 'Spa', type: 'spa' });
       hasty = await makeApp(latchkey, 'hasty', { settings: { code_ttl: 1 } });
       for (const appId of ['shop', 'hasty']) await makeUser(latchkey, appId, EMAIL);
@@ -85,11 +92,14 @@ for (const driver of drivers) {
       const { url } = await signInByPassword(latchkey.agent(), request, EMAIL);
       const code = new URL(url).searchParams.get('code')!;
       expect(code, url).to.be.a('string');
-      const redeem = (more: Record<string, string>): Promise<Answer> => {
+      const redeem = (
+        more: Record<string, string>,
+        { as = client, at = kind }: { as?: TestClient; at?: 'own' | 'shared' } = {},
+      ): Promise<Answer> => {
         const form = { grant_type: 'authorization_code', code, redirect_uri: REDIRECT, ...more };
-        if (client.secret) return post(tokenUrl(configuration), client, form);
-        const body = new URLSearchParams({ ...form, client_id: client.clientId });
-        return call(tokenUrl(configuration), { method: 'POST', body });
+        const url = `${issuerOf(latchkey, client.appId, at)}/token`;
+        if (as.secret) return post(url, as, form);
+        return call(url, { method: 'POST', body: new URLSearchParams({ ...form, client_id: as.clientId }) });
       };
       return { redeem, verifier: request.verifier };
     };
@@ -123,6 +133,58 @@ for (const driver of drivers) {
         expectInvalidGrant(await stripped.redeem({ code_verifier: stripped.verifier }), 'stripped');
         const plain = await codeFor(exempt, kind, { pkce: false });
         expect((await plain.redeem({})).status, 'exempt, and without on both sides').to.equal(200);
+      });
+
+    for (const kind of kinds)
+      it(`#6 at the ${kind} issuer are bound to their client, its redirect URI and their issuer`, async () => {
+        const { redeem, verifier } = await codeFor(two, kind);
+        const other = kind === 'own' ? 'shared' : 'own';
+        const good = { code_verifier: verifier };
+        expectInvalidGrant(await redeem(good, { as: shop }), 'another client');
+        expectInvalidGrant(await redeem(good, { as: spa }), 'a public client');
+        expectInvalidGrant(
+          await redeem({ ...good, redirect_uri: SECOND }),
+          'the other redirect URI of its own',
+        );
+        expectInvalidGrant(await redeem(good, { at: other }), 'the other issuer');
+        const answer = await redeem(good);
+        expect(answer.status, answer.text).to.equal(200);
+      });
+
+    for (const kind of kinds)
+      it(`#10 #14 at the ${kind} issuer come, as errors do, with the name of the issuer and by a 303`, async () => {
+        const configuration = await discover(latchkey, shop, kind);
+        const { issuer } = configuration.serverMetadata();
+        const named = (url: string): (string | null)[] => {
+          const { hash, search } = new URL(url);
+          // What asks for a token is answered where tokens would have gone.
+          const said = new URLSearchParams(search || hash.slice(1));
+          return [said.get('iss'), said.get('error')];
+        };
+        const agent = latchkey.agent();
+        for (const [parameters, error] of [
+          [{ prompt: 'none' }, 'login_required'],
+          [{ response_type: 'token' }, 'unsupported_response_type'],
+          [{ scope: 'openid', code_challenge_method: 'plain' }, 'invalid_request'],
+        ] as const) {
+          const { url } = await authorizationRequest(configuration, parameters);
+          const response = await agent.send(url.href);
+          expect(response.status, error).to.equal(303);
+          expect(named(response.headers.get('location')!)).to.deep.equal([issuer, error]);
+        }
+        const page = await agent.open((await authorizationRequest(configuration)).url.href);
+        const form = formsOf(page).find(({ action }) => action.endsWith('/password'))!;
+        let response = await agent.send(form.action, {
+          method: 'POST',
+          headers: { origin: latchkey.baseUrl },
+          body: new URLSearchParams({ ...form.fields, email: EMAIL, password: PASSWORD }),
+        });
+        let location = response.headers.get('location')!;
+        for (; location.startsWith(latchkey.baseUrl); location = response.headers.get('location')!) {
+          expect(response.status).to.equal(303);
+          response = await agent.send(location);
+        }
+        expect([response.status, ...named(location)]).to.deep.equal([303, issuer, null]);
       });
 
     for (const kind of kinds)
