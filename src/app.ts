@@ -142,7 +142,7 @@ function doors(
   });
   const interactions = createInteractions({ ...state, providers });
   const { metrics, views } = http;
-  const signIn = { ...state, views, metrics, config, interactions, access, hasher, mail: jobs };
+  const signIn = { ...state, views, metrics, config, interactions, access, hasher, mail: jobs, places };
   const health = {
     version,
     database: stores.checkDatabase,
@@ -165,7 +165,7 @@ function doors(
     }),
     registrationRoutes({ ...appsDeps(parts), registry, ephemeral, baseUrl }),
     signInRoutes(signIn),
-    accountRoutes({ ...state, views, config, access, places, mail: jobs }),
+    accountRoutes({ ...signIn, baseUrl, places }),
     adminDoor(parts, signIn),
     ...devDoors(parts, at.demoSecret),
     landingRoutes({ ...http, consoleUrl: null, docsUrl: '/api/docs' }),

@@ -88,6 +88,8 @@ export const clientSettingsSchema = z.strictObject({
     .record(z.string().min(1).max(500), z.array(z.string().min(1).max(128)).max(100))
     .nullable()
     .default(null),
+  /** Where else the account pages may lead back to, for `?client_id=&return_to=`; compared to the letter. */
+  return_uris: z.array(z.string().min(1).max(2048)).max(100).default([]),
   /** Where the client is told that a session of its user has ended (OpenID Connect Back-Channel Logout 1.0); https. */
   backchannel_logout_uri: z.string().max(2048).nullable().default(null),
   /** Registered for the client's sake (§2.2): logout tokens always carry `sid`, and so do the ID tokens of a client with a logout URI. */

@@ -31,6 +31,7 @@ const MAILS: Record<string, Mail> = {
   'sign-up-existing': { key: 'sign_up_existing', button: true, facts: true, defaults: {} },
   reset: { key: 'reset', button: true, facts: true, defaults: { minutes: 10 } },
   'password-changed': { key: 'password_changed', button: true, facts: true, defaults: {} },
+  'password-removed': { key: 'password_removed', button: true, facts: true, defaults: {} },
   'passkey-added': { key: 'passkey_added', button: true, facts: true, defaults: { passkey: '' } },
   'passkey-removed': { key: 'passkey_removed', button: true, facts: true, defaults: { passkey: '' } },
   invitation: { key: 'invitation', button: true, facts: false, defaults: { hours: 24 } },

@@ -8,6 +8,7 @@ import type { Database } from '../storage/database.ts';
 import type { EphemeralStore } from '../storage/ephemeral.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Access } from '../users/access.ts';
+import type { Places } from '../users/places/places.ts';
 import type { NetworkLimits } from './lockout/network.ts';
 import type { PasswordHasher } from './passwords/hash.ts';
 
@@ -24,5 +25,7 @@ export type SignInDeps = Pick<HttpDeps, 'views'> & {
   hasher: PasswordHasher;
   mail: MailDeps;
   rootKeys: RootKeys;
+  /** Names for addresses, where the operator has a file of them. */
+  places?: Places | undefined;
   networkLimits?: NetworkLimits | undefined;
 };

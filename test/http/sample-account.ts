@@ -1,9 +1,11 @@
+import { accountPages } from '../../src/surfaces/account/visit.ts';
+import { sampleOwnPages } from './sample-own-pages.ts';
 import { WOLF, type SamplePage } from './sample-pages.ts';
 
 const frame = {
   csrf: 'kJ3t-csrf-sample',
   sign_out_url: '/auth/wolf-banana/logout',
-  start_url: 'https://wolf.example/',
+  way_back: null,
 };
 const session = {
   is_here: false,
@@ -18,7 +20,7 @@ const session = {
 };
 
 export function sampleAccountPages(
-  say: (key: string, values?: Record<string, string>) => string,
+  say: (key: string, values?: Record<string, string | number>) => string,
 ): SamplePage[] {
   const sessions = [
     { ...session, is_here: true, browser: 'Firefox', os: 'Windows', place: null, address: '127.0.0.1' },
@@ -30,7 +32,7 @@ export function sampleAccountPages(
     ...(variant === undefined ? {} : { variant }),
     model: {
       ...frame,
-      pages: ['passkeys', 'sessions', 'apps'].map((one) => ({
+      pages: accountPages.map((one) => ({
         label: say(`account.tab_${one}`),
         url: `/auth/wolf-banana/account/${one}`,
         is_current: name.startsWith(one.slice(0, -1)),
@@ -61,6 +63,7 @@ export function sampleAccountPages(
     back_url: '/auth/wolf-banana/account/passkeys',
   };
   return [
+    ...sampleOwnPages(page, say),
     page('passkeys', { passkeys, add_url }),
     page('passkeys', { passkeys: [], add_url, notice: say('account.done_passkey_removed') }, 'empty'),
     page('passkeys', { passkeys, add_url, problem: say('problem.passkey_last') }, 'last'),

@@ -103,6 +103,9 @@ function requireScopes(scopes: string[]): void {
 function requireSoundSettings(type: ClientType, raw: Record<string, unknown>): void {
   const settings = clientSettingsSchema.parse(raw);
   requireSoundAuthentication(type, settings);
+  if (type === 'service' && settings.return_uris.length)
+    throw valueNotForType('settings.return_uris', 'a service account has no browser to send anywhere');
+  requireRedirectUris(type, 'settings.return_uris', settings.return_uris);
   const logoutUri = settings.backchannel_logout_uri;
   if (logoutUri !== null) {
     if (type === 'service')

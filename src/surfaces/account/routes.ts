@@ -2,13 +2,20 @@ import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { endAccess, showApps } from './apps.ts';
 import type { AccountDeps } from './deps.ts';
-import { notSignedIn } from './errors.ts';
 import { addPasskey, nameAnew, removePasskey, showNewPasskey, showPasskeys } from './passkeys.ts';
 import { endOne, endOthers, showSessions } from './sessions.ts';
-import { accountPages, enter, goBack, onAccount, onRecentAccount } from './visit.ts';
+import { changePassword, removePassword, showPassword } from './password.ts';
+import { saveProfile, showProfile } from './profile.ts';
+import { accountPages, comeBack, firstPage, goBack, onAccount, onRecentAccount } from './visit.ts';
 
 // GET  /auth/{app_id}/account                            → the first page
 // GET  /auth/{app_id}/account/signed-in                  ← from the authorization endpoint
+// GET  /auth/{app_id}/account/{page}/prove               signs in anew, if that was long ago, and comes back
+// GET  /auth/{app_id}/account/profile                    what the person's applications are told
+// POST /auth/{app_id}/account/profile
+// GET  /auth/{app_id}/account/password
+// POST /auth/{app_id}/account/password                   {current_password, new_password}
+// POST /auth/{app_id}/account/password/remove
 // GET  /auth/{app_id}/account/passkeys                   what signs the person in
 // GET  /auth/{app_id}/account/passkeys/new               what the browser needs to make one
 // POST /auth/{app_id}/account/passkeys/new               {credential}
@@ -23,9 +30,19 @@ export function accountRoutes(deps: AccountDeps): Middleware {
   const router = new Router({ sensitive: true, prefix: '/auth/:app_id/account' });
   router.get(
     '/',
-    onAccount(deps, 'sessions', (visit) => goBack(visit, 'sessions')),
+    onAccount(deps, firstPage, (visit) => goBack(visit, firstPage)),
   );
+  for (const page of accountPages)
+    router.get(
+      `/${page}/prove`,
+      onRecentAccount(deps, page, (visit) => goBack(visit, page)),
+    );
   router.get('/signed-in', (ctx) => comeBack(deps, ctx as unknown as Context));
+  router.get('/profile', onAccount(deps, 'profile', showProfile));
+  router.post('/profile', onAccount(deps, 'profile', saveProfile));
+  router.get('/password', onAccount(deps, 'password', (visit) => showPassword(visit)));
+  router.post('/password', onRecentAccount(deps, 'password', changePassword));
+  router.post('/password/remove', onRecentAccount(deps, 'password', removePassword));
   router.get(
     '/passkeys',
     onAccount(deps, 'passkeys', (visit) => showPasskeys(visit)),
@@ -43,14 +60,4 @@ export function accountRoutes(deps: AccountDeps): Middleware {
   router.get('/apps', onAccount(deps, 'apps', showApps));
   router.post('/apps/:client_id/end', onRecentAccount(deps, 'apps', endAccess));
   return router.routes() as unknown as Middleware;
-}
-
-/** The answer of the authorization endpoint. Its code is left to expire: whether someone is signed in, the cookie says. */
-async function comeBack(deps: AccountDeps, ctx: Context): Promise<void> {
-  const { root } = await enter(deps, ctx);
-  // The person declined, or the app's settings allow no such request: asking again would only go round.
-  if (typeof ctx.query['code'] !== 'string') throw notSignedIn();
-  const [name, again] = String(ctx.query['state'] ?? '').split('.');
-  const page = accountPages.find((known) => known === name) ?? 'sessions';
-  goBack({ ctx, root }, page, again === 'again' ? 'again' : undefined);
 }

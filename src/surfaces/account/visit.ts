@@ -3,7 +3,7 @@ import { type AppSnapshot, siteOf } from '../../apps/app.ts';
 import type { Author } from '../../events/author.ts';
 import { formBody } from '../../http/bodies.ts';
 import { requireCsrf } from '../../http/csrf.ts';
-import { t } from '../../http/messages.ts';
+import { type MessageValues, t } from '../../http/messages.ts';
 import { localeOf, showPage } from '../../http/page.ts';
 import { stateOf } from '../../http/request-state.ts';
 import { originOf } from '../../http/site.ts';
@@ -14,11 +14,13 @@ import { pageAppOf } from '../../oidc/page-app.ts';
 import { homeIssuer, serviceAt } from '../../oidc/served.ts';
 import { authorOf } from '../../sign-in/author.ts';
 import type { AccountDeps } from './deps.ts';
-import { noSuchApp } from './errors.ts';
+import { noSuchApp, notSignedIn } from './errors.ts';
+import { askedByWord, fieldsOfWayBack, type WayBack, wayBackOf, wordOfWayBack } from './way-back.ts';
 
 /** Pages of the account, in the order of their links. The name is the last part of the address. */
-export const accountPages = ['passkeys', 'sessions', 'apps'] as const;
+export const accountPages = ['profile', 'password', 'passkeys', 'sessions', 'apps'] as const;
 export type AccountPage = (typeof accountPages)[number];
+export const firstPage: AccountPage = 'profile';
 
 /** One request of somebody who is signed in at this app. */
 export type Visit = {
@@ -32,6 +34,8 @@ export type Visit = {
   root: string;
   form: Readonly<Record<string, string | undefined>>;
   by: Author;
+  /** Where the application that led here wants the person back; carried from page to page. */
+  wayBack: WayBack | undefined;
 };
 
 export type Place = { appId: string; issuer: IssuerKind; issuerUrl: string };
@@ -46,24 +50,29 @@ export function onAccount(deps: AccountDeps, page: AccountPage, handler: Handler
   return async (ctx: Context): Promise<void> => {
     const { appId, snapshot, at, root } = await enter(deps, ctx);
     const session = await browserSession(deps, ctx, { appId, origin: originOf(ctx, deps) });
-    if (!session) return goSignIn({ ctx, deps, snapshot, at }, page);
+    const form = ctx.method === 'POST' ? await formBody(ctx) : {};
+    const wayBack = wayBackOf(snapshot, ctx.method === 'POST' ? form : ctx.query);
+    if (!session) return goSignIn({ ctx, deps, snapshot, at, wayBack }, page);
     // A token of the session that showed the form: one left over from another person's visit does nothing.
     const csrfScope = `${appId}:account:${session.uid}`;
     stateOf(ctx).csrfScope = csrfScope;
-    const form = ctx.method === 'POST' ? await formBody(ctx) : {};
     if (ctx.method === 'POST') requireCsrf(ctx, csrfScope, form.csrf);
     const by: Author = { ...authorOf(ctx), actor: { type: 'user', id: session.userId } };
-    await handler({ ctx, deps, appId, snapshot, session, at, root, form, by });
+    await handler({ ctx, deps, appId, snapshot, session, at, root, form, by, wayBack });
   };
 }
 
 /** The same for what takes something away. Somebody who signed in long ago does so again and then chooses again. */
 export function onRecentAccount(deps: AccountDeps, page: AccountPage, handler: Handler) {
   return onAccount(deps, page, async (visit) => {
-    const age = Math.floor(Date.now() / 1000) - visit.session.authTimeSeconds;
-    if (age < RECENT_SECONDS) return handler(visit);
+    if (isRecent(visit)) return handler(visit);
     goSignIn(visit, page, 'again');
   });
+}
+
+/** Whether the person has just proved who they are: pages that ask for typing say so before, not after. */
+export function isRecent({ session }: Pick<Visit, 'session'>): boolean {
+  return Math.floor(Date.now() / 1000) - session.authTimeSeconds < RECENT_SECONDS;
 }
 
 /** What every address below `/account` begins with: the app, its colours, its language. Throws `account.not_found`. */
@@ -88,7 +97,7 @@ function issuerHere(ctx: Context): IssuerKind {
 }
 
 function goSignIn(
-  { ctx, deps, snapshot, at }: Pick<Visit, 'ctx' | 'deps' | 'snapshot' | 'at'>,
+  { ctx, deps, snapshot, at, wayBack }: Pick<Visit, 'ctx' | 'deps' | 'snapshot' | 'at' | 'wayBack'>,
   page: AccountPage,
   again?: 'again',
 ): void {
@@ -98,12 +107,12 @@ function goSignIn(
   if (serviceAt(baseUrl, snapshot, at.issuer) !== 'everything') {
     const issuer = homeIssuer(baseUrl, snapshot);
     const root = accountRoot({ ...at, issuer, issuerUrl: issuerUrl(baseUrl, at.appId, issuer) });
-    ctx.redirect(`${root}/${page}`);
+    ctx.redirect(urlOf({ root, wayBack }, page));
   } else {
     ctx.redirect(
       accountSignInUrl({
         ...at,
-        state: again === undefined ? page : `${page}.${again}`,
+        state: [page, again ?? '', wayBack ? wordOfWayBack(wayBack) : ''].join('.').replace(/\.+$/, ''),
         uiLocales: stateOf(ctx).uiLocales,
         ...(again === undefined ? {} : { maxAgeSeconds: RECENT_SECONDS - 60 }),
       }),
@@ -113,6 +122,10 @@ function goSignIn(
 }
 
 const NOTICES = [
+  'profile',
+  'password',
+  'password_set',
+  'password_removed',
   'ended',
   'others',
   'revoked',
@@ -123,10 +136,35 @@ const NOTICES = [
 ] as const;
 type Notice = (typeof NOTICES)[number];
 
+/** The answer of the authorization endpoint. Its code is left to expire: whether someone is signed in, the cookie says. */
+export async function comeBack(deps: AccountDeps, ctx: Context): Promise<void> {
+  const { root, snapshot } = await enter(deps, ctx);
+  // The person declined, or the app's settings allow no such request: asking again would only go round.
+  if (typeof ctx.query['code'] !== 'string') throw notSignedIn();
+  const [name, again, word] = String(ctx.query['state'] ?? '').split('.');
+  const page = accountPages.find((known) => known === name) ?? firstPage;
+  const wayBack = wayBackOf(snapshot, askedByWord(word));
+  goBack({ ctx, root, wayBack }, page, again === 'again' ? 'again' : undefined);
+}
+
 /** Back to a page after something was done, so that "reload" does not do it twice. */
-export function goBack({ ctx, root }: Pick<Visit, 'ctx' | 'root'>, page: AccountPage, notice?: Notice): void {
-  ctx.redirect(`${root}/${page}${notice === undefined ? '' : `?done=${notice}`}`);
-  ctx.status = 303;
+export function goBack(
+  visit: Pick<Visit, 'ctx' | 'root' | 'wayBack'>,
+  page: AccountPage,
+  notice?: Notice,
+): void {
+  visit.ctx.redirect(urlOf(visit, page, notice === undefined ? {} : { done: notice }));
+  visit.ctx.status = 303;
+}
+
+/** An address below these pages; the way back to the application comes along. */
+export function urlOf(
+  { root, wayBack }: Pick<Visit, 'root' | 'wayBack'>,
+  path: string,
+  query: Record<string, string> = {},
+): string {
+  const all = new URLSearchParams({ ...query, ...fieldsOfWayBack(wayBack) }).toString();
+  return `${root}/${path}${all ? `?${all}` : ''}`;
 }
 
 /** A page in the frame that all of them share; `view` where it is not the one that is called as its link. */
@@ -135,24 +173,24 @@ export function showAccount(
   page: AccountPage,
   model: { view?: string; [name: string]: unknown },
 ): void {
-  const { ctx, deps, at, root, snapshot } = visit;
+  const { ctx, deps, at, wayBack } = visit;
   const locale = localeOf(ctx);
   const done = NOTICES.find((notice) => notice === ctx.query['done']);
   showPage(ctx, deps, model.view ?? `account/${page}`, {
     pages: accountPages.map((name) => ({
       label: t(locale, `account.tab_${name}`),
-      url: `${root}/${name}`,
+      url: urlOf(visit, name),
       is_current: name === page,
     })),
     sign_out_url: `${at.issuerUrl}${protocolRoutes.end_session}`,
-    start_url: siteOf(snapshot) ?? null,
+    way_back: wayBack ? { name: wayBack.name, url: wayBack.returnTo, fields: fieldsOfWayBack(wayBack) } : null,
     notice: done === undefined ? null : t(locale, `account.done_${done}`),
     ...model,
   });
 }
 
 /** A sentence of the catalogue, in the language of this visit. */
-export const sentenceOf = ({ ctx, snapshot }: Visit, key: string): string =>
-  t(localeOf(ctx), key, { app: snapshot.app.name });
+export const sentenceOf = ({ ctx, snapshot }: Visit, key: string, values: MessageValues = {}): string =>
+  t(localeOf(ctx), key, { app: snapshot.app.name, ...values });
 
 export const localeOfVisit = ({ ctx }: Visit): string => localeOf(ctx);

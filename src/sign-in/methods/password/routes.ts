@@ -13,7 +13,7 @@ import { goTo } from '../../onward.ts';
 import { refuseSignIn } from '../../refuse.ts';
 import { interactionPath, type LinkRequest, onStep, type Step } from '../../step.ts';
 import { isTooLong } from '../../passwords/policy.ts';
-import { verifyPassword } from './verify.ts';
+import { verifyPassword } from '../../passwords/verify.ts';
 
 // POST …/password {email, password} → signs in, or the sign-in page with one sentence for everything that is wrong
 // GET  …/password                   → the sign-in page (a reload after a wrong password)

@@ -1,13 +1,9 @@
-import { enqueueMail } from '../../../../delivery/mail.ts';
 import { audit } from '../../../../events/audit.ts';
-import { localeOf } from '../../../../http/page.ts';
-import { seconds } from '../../../../kernel/duration.ts';
 import type { Transaction } from '../../../../storage/database.ts';
 import { forgetDevices } from '../../../../users/devices/store.ts';
 import { setPassword } from '../../../../users/passwords/store.ts';
 import { lockUser, markEmailVerified } from '../../../../users/store.ts';
 import type { User } from '../../../../users/user.ts';
-import { askedFrom } from '../../../asked-from.ts';
 import { authorOf } from '../../../author.ts';
 import { completeSignIn } from '../../../complete.ts';
 import { linkDead } from '../../../errors.ts';
@@ -17,6 +13,7 @@ import type { Proof } from '../../../mailed-proof/proof.ts';
 import { killProofsOf } from '../../../mailed-proof/store.ts';
 import { spendProof } from '../../../mailed-proof/try-code.ts';
 import type { LinkRequest, Step } from '../../../step.ts';
+import { tellOwner } from '../../../tell-owner.ts';
 
 /** Sets the new password and signs in where the recovery began. Problem `sign_in.link_dead` when it was used before. */
 export async function resetAndSignIn(step: Step, proof: Proof, password: string): Promise<void> {
@@ -54,7 +51,7 @@ async function recover(tx: Transaction, request: LinkRequest, proof: Proof, hash
   await deps.access.endUserAccess(tx, { appId, userId, why: 'password_reset', exceptSessionUid });
   await forgetDevices(tx, appId, userId);
   await clearAllFailures(tx, appId, subjectOf(email));
-  await tellOwner(tx, request, user);
+  await tellOwner(tx, request, { user, template: 'password-changed' });
   const actor = { type: 'user' as const, id: userId };
   await audit(tx, { ...authorOf(ctx), appId, type: 'password.reset', actor, userId, result: 'success' });
   tx.afterCommit(async () => {
@@ -62,26 +59,4 @@ async function recover(tx: Transaction, request: LinkRequest, proof: Proof, hash
     await killProofsOf(deps.ephemeral, appId, 'reset', email);
   });
   return user;
-}
-
-async function tellOwner(
-  tx: Transaction,
-  { ctx, deps, appId, snapshot }: LinkRequest,
-  user: User,
-): Promise<void> {
-  const from = askedFrom(ctx);
-  await enqueueMail(tx, deps.mail, {
-    appId,
-    to: user.email,
-    template: 'password-changed',
-    model: {
-      app_name: snapshot.app.name,
-      url: (ctx.state.startUrl as string | undefined) ?? null,
-      place: from.place,
-      device: from.device || null,
-      requested_at: from.requestedAt,
-    },
-    locale: user.locale ?? localeOf(ctx),
-    expiresInSeconds: seconds.day,
-  });
 }

@@ -1,10 +1,10 @@
-import { scoped } from '../../../storage/database.ts';
-import { passwordToCompare } from '../../../users/passwords/store.ts';
-import { userByEmail } from '../../../users/store.ts';
-import type { SignInDeps } from '../../deps.ts';
-import type { Attempt } from '../../lockout/attempt.ts';
-import { reserveAttempt } from '../../lockout/reserve.ts';
-import { isWeaker } from '../../passwords/argon2.ts';
+import { scoped } from '../../storage/database.ts';
+import { passwordToCompare } from '../../users/passwords/store.ts';
+import { userByEmail } from '../../users/store.ts';
+import type { SignInDeps } from '../deps.ts';
+import type { Attempt } from '../lockout/attempt.ts';
+import { reserveAttempt } from '../lockout/reserve.ts';
+import { isWeaker } from './argon2.ts';
 
 export type Verified =
   | { ok: true; userId: string; attempt: Attempt; renewed: { oldHash: string; hash: string } | undefined }
