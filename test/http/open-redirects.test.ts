@@ -134,7 +134,7 @@ describe('no address leads elsewhere', function () {
         { ...fields, email: EMAIL, password: PASSWORD },
         { ending: '/password' },
       );
-      expect(done.url, value).to.equal(`${latchkey.baseUrl}/auth/shop/account/sessions`);
+      expect(done.url, value).to.equal(`${latchkey.baseUrl}/auth/shop/account/profile`);
     }
   });
 });

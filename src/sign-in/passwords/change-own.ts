@@ -17,7 +17,10 @@ import { tellOwner } from '../tell-owner.ts';
 import { isTooLong } from './policy.ts';
 import { verifyPassword } from './verify.ts';
 
-type Deps = Pick<SignInDeps, 'db' | 'ephemeral' | 'config' | 'hasher' | 'mail' | 'places' | 'networkLimits'> & {
+type Deps = Pick<
+  SignInDeps,
+  'db' | 'ephemeral' | 'config' | 'hasher' | 'mail' | 'places' | 'networkLimits'
+> & {
   access: Pick<SignInDeps['access'], 'endUserAccess'>;
 };
 
@@ -55,7 +58,11 @@ export async function changeOwnPassword(
     await setPassword(tx, { appId, userId, hash });
     if (attempt) await clearFailures(tx, attempt);
     await endOthers(tx, owner, locked, before === undefined ? 'password.set' : 'password.changed');
-    await tellOwner(tx, { ctx, deps, snapshot: owner.snapshot }, { user: locked, template: 'password-changed' });
+    await tellOwner(
+      tx,
+      { ctx, deps, snapshot: owner.snapshot },
+      { user: locked, template: 'password-changed' },
+    );
     return true;
   });
 }

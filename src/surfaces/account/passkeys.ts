@@ -7,7 +7,7 @@ import { scoped } from '../../storage/database.ts';
 import { passkeysOf, renamePasskey } from '../../users/passkeys/store.ts';
 import { userById } from '../../users/store.ts';
 import { notSignedIn } from './errors.ts';
-import { goBack, sentenceOf, showAccount, type Visit } from './visit.ts';
+import { goBack, sentenceOf, showAccount, urlOf, type Visit } from './visit.ts';
 
 export async function showPasskeys(visit: Visit, problem?: string): Promise<void> {
   const { ctx, deps, root, appId, snapshot, session } = visit;
@@ -25,7 +25,7 @@ export async function showPasskeys(visit: Visit, problem?: string): Promise<void
       rename_action: `${root}/passkeys/${one.passkeyId}/rename`,
       remove_action: `${root}/passkeys/${one.passkeyId}/remove`,
     })),
-    add_url: `${root}/passkeys/new`,
+    add_url: urlOf(visit, 'passkeys/new'),
     problem: problem === undefined ? null : sentenceOf(visit, problem),
   });
 }
@@ -39,7 +39,7 @@ export async function showNewPasskey(visit: Visit, problem?: string): Promise<vo
     view: 'account/passkey-new',
     action: `${root}/passkeys/new`,
     options: JSON.stringify(await beginEnrolment(enrolmentIn(visit), user)),
-    back_url: `${root}/passkeys`,
+    back_url: urlOf(visit, 'passkeys'),
     problem: problem === undefined ? null : sentenceOf(visit, problem),
   });
 }

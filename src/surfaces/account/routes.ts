@@ -40,7 +40,10 @@ export function accountRoutes(deps: AccountDeps): Middleware {
   router.get('/signed-in', (ctx) => comeBack(deps, ctx as unknown as Context));
   router.get('/profile', onAccount(deps, 'profile', showProfile));
   router.post('/profile', onAccount(deps, 'profile', saveProfile));
-  router.get('/password', onAccount(deps, 'password', (visit) => showPassword(visit)));
+  router.get(
+    '/password',
+    onAccount(deps, 'password', (visit) => showPassword(visit)),
+  );
   router.post('/password', onRecentAccount(deps, 'password', changePassword));
   router.post('/password/remove', onRecentAccount(deps, 'password', removePassword));
   router.get(

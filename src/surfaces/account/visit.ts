@@ -183,7 +183,9 @@ export function showAccount(
       is_current: name === page,
     })),
     sign_out_url: `${at.issuerUrl}${protocolRoutes.end_session}`,
-    way_back: wayBack ? { name: wayBack.name, url: wayBack.returnTo, fields: fieldsOfWayBack(wayBack) } : null,
+    way_back: wayBack
+      ? { name: wayBack.name, url: wayBack.returnTo, fields: fieldsOfWayBack(wayBack) }
+      : null,
     notice: done === undefined ? null : t(locale, `account.done_${done}`),
     ...model,
   });

@@ -53,9 +53,9 @@ for (const driver of drivers) {
       const page = await agent.submit(asked, { email, password: PASSWORD }, { ending: '/password' });
       expect(page.url).to.equal(account('/apps'));
       expect(page.status).to.equal(200);
-      expect((await agent.open(account())).url).to.equal(account('/sessions'));
+      expect((await agent.open(account())).url).to.equal(account('/profile'));
       expect((await agent.open(account('/signed-in?code=x&state=https://evil.example'))).url).to.equal(
-        account('/sessions'),
+        account('/profile'),
       );
     });
 

@@ -26,8 +26,7 @@ for (const driver of drivers) {
     });
 
     const account = (page = ''): string => `${latchkey.baseUrl}/auth/shop/account${page}`;
-    const user = async (): Promise<any> =>
-      (await latchkey.admin('GET', `/apps/shop/users/${userId}`)).body;
+    const user = async (): Promise<any> => (await latchkey.admin('GET', `/apps/shop/users/${userId}`)).body;
     const enter = async (headers: Record<string, string> = {}): Promise<Agent> => {
       const agent = latchkey.agent(headers);
       await signedIn(latchkey, shop, { email, agent });
@@ -81,11 +80,18 @@ for (const driver of drivers) {
     it('keep what was typed beside what is wrong with it, and save none of it', async () => {
       const agent = await enter();
       const page = await agent.open(account('/profile'));
-      const typed = { name: 'x'.repeat(300), nickname: '\u202egro', zoneinfo: 'Moon/Base', family_name: 'King' };
+      const typed = {
+        name: 'x'.repeat(300),
+        nickname: '\u202egro',
+        zoneinfo: 'Moon/Base',
+        family_name: 'King',
+      };
       const refused = await submit(agent, page, typed, '/profile');
       expect(refused.status).to.equal(400);
       expect(refused.html).to.contain('at most 256 characters');
-      expect(refused.html).to.contain('value="King"').and.contain(`value="${'x'.repeat(300)}"`);
+      expect(refused.html)
+        .to.contain('value="King"')
+        .and.contain(`value="${'x'.repeat(300)}"`);
       expect(refused.html).to.contain('Please use plain text on one line.');
       expect(refused.html).to.contain('Please choose one of the list.');
       expect((await user()).profile).to.deep.equal({});
@@ -118,7 +124,9 @@ for (const driver of drivers) {
       const devices = await latchkey.sql(`select 1 from known_devices where user_id = $1`, [userId]);
       expect(devices, 'only this browser is known').to.have.length(1);
       const asked = await latchkey.agent().open(account('/profile'));
-      const old = await latchkey.agent().submit(asked, { email, password: PASSWORD }, { ending: '/password' });
+      const old = await latchkey
+        .agent()
+        .submit(asked, { email, password: PASSWORD }, { ending: '/password' });
       expect(old.status).to.be.within(400, 410);
       const anew = latchkey.agent();
       const in2 = await anew.submit(
@@ -170,7 +178,9 @@ for (const driver of drivers) {
         const kept = await latchkey.sql(`select 1 from passwords where user_id = $1`, [userId]);
         expect(kept).to.have.length(1);
       } finally {
-        await latchkey.admin('PATCH', '/apps/shop', { settings: { methods: { magic_link: true, passkey: true } } });
+        await latchkey.admin('PATCH', '/apps/shop', {
+          settings: { methods: { magic_link: true, passkey: true } },
+        });
       }
     });
 

@@ -30,7 +30,9 @@ describe('the way back from the account pages', function () {
 
   const account = (page = '', query: Record<string, string> = {}): string =>
     `${latchkey.baseUrl}/auth/shop/account${page}?${new URLSearchParams(query)}`;
-  const enter = async (query: Record<string, string>): Promise<{ agent: Agent; html: string; url: string }> => {
+  const enter = async (
+    query: Record<string, string>,
+  ): Promise<{ agent: Agent; html: string; url: string }> => {
     const agent = latchkey.agent();
     const asked = await agent.open(account('/sessions', query));
     expect(asked.url).to.contain('/interaction/');
@@ -132,7 +134,10 @@ describe('the way back from the account pages', function () {
   it('takes return addresses by the rules of redirect URIs', async () => {
     const refusals: [object, string][] = [
       [{ type: 'web', settings: { return_uris: ['http://shop.example/'] } }, 'settings.return_uris.0'],
-      [{ type: 'web', settings: { return_uris: [SETTINGS, 'javascript:alert(1)'] } }, 'settings.return_uris.1'],
+      [
+        { type: 'web', settings: { return_uris: [SETTINGS, 'javascript:alert(1)'] } },
+        'settings.return_uris.1',
+      ],
       [{ type: 'web', settings: { return_uris: ['https://*.shop.example/'] } }, 'settings.return_uris.0'],
       [{ type: 'service', settings: { return_uris: [SETTINGS] } }, 'settings.return_uris'],
     ];
