@@ -15,7 +15,7 @@ import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { standardScopes } from './client-metadata.ts';
 import { cookieSigner } from './cookie-signer.ts';
 import { resourceHooks } from './resources.ts';
-import { sessionCookieName, shortCookies } from './cookies.ts';
+import { cookieOptions, sessionCookieName, sessionCookieOptions, shortCookies } from './cookies.ts';
 import { isFapi, strict } from './features/fapi.ts';
 import { featureAlgorithms, protocolFeatures } from './features/features.ts';
 import { signedResponseDefaults } from './features/signed-responses.ts';
@@ -154,11 +154,10 @@ function signing({ keys, snapshot }: ConfigurationDeps) {
 }
 
 function cookieConfiguration(deps: ConfigurationDeps): NonNullable<Configuration['cookies']> {
-  const cookie = { signed: true, httpOnly: true, sameSite: 'lax', overwrite: true } as const;
   return {
     names: { session: sessionCookieName(deps.issuerUrl, deps.appId), ...shortCookies },
-    long: { ...cookie, path: '/' },
-    short: cookie,
+    long: sessionCookieOptions,
+    short: cookieOptions,
     keys: cookieSigner(deps.rootKeys, deps.appId) as unknown as NonNullable<
       NonNullable<Configuration['cookies']>['keys']
     >,

@@ -6,6 +6,10 @@ export function sessionCookieName(url: string, appId: string): string {
 /** What the library calls its two short cookies; outside they carry app and uid: `lk_int.{app_id}.{uid}`. */
 export const shortCookies = { interaction: 'lk_int', resume: 'lk_res' } as const;
 
+/** How the library sets its cookies. The session's is for the whole origin, since both issuers of an app share it. */
+export const cookieOptions = { signed: true, httpOnly: true, sameSite: 'lax', overwrite: true } as const;
+export const sessionCookieOptions = { ...cookieOptions, path: '/' } as const;
+
 const separator = '.';
 
 /**

@@ -1,8 +1,14 @@
-import type { Provider } from 'oidc-provider';
+import { Provider } from 'oidc-provider';
+import { seconds } from '../kernel/duration.ts';
 import { digestOf } from '../kernel/secret.ts';
+import { epochSeconds } from './adapters/adapter-deps.ts';
+import { sessionCookieOptions } from './cookies.ts';
 
 type SessionModel = {
   uid: string;
+  id: string;
+  exp?: number;
+  save(ttl: number): Promise<unknown>;
   sidFor(clientId: string, value?: string): string | undefined;
 };
 type IdTokenModel = {
@@ -25,6 +31,16 @@ export function nameSessions(provider: Provider): void {
     backchannelLogout: (): Promise<void> => Promise.resolve(),
   });
   Object.assign(provider.Session.prototype, {
+    /**
+     * The library calls this where it drew a form behind its own saving of the session, and fails for a browser that had
+     * none: the form that was left open for too long. Here it gets one, so that the form it is shown again works.
+     */
+    async persist(this: SessionModel): Promise<unknown> {
+      if (this.exp !== undefined) return this.save(this.exp - epochSeconds());
+      const { oidc } = Provider.ctx!;
+      oidc.cookies.set(oidc.provider.cookieName('session'), this.id, sessionCookieOptions);
+      return this.save(10 * seconds.minute);
+    },
     /** Not drawn: two first authorizations of a client at once must not give it two names for one session. */
     ensureClientContainer(this: SessionModel, clientId: string): void {
       if (!this.sidFor(clientId)) this.sidFor(clientId, digestOf(JSON.stringify([this.uid, clientId])));

@@ -156,6 +156,18 @@ for (const driver of drivers) {
       expect(pages[0]![1]).to.include('That code does not work');
     });
 
+    it('gives a form that works to somebody whose form was left open for too long', async () => {
+      const { asked } = await begin(latchkey, tv, '/auth/shop');
+      const [late, elsewhere] = [latchkey.agent(), latchkey.agent()];
+      // A browser without the cookie that the form was given with.
+      const again = await late.submit(await elsewhere.open(appPage(latchkey, '/auth/shop')), {
+        user_code: asked.user_code,
+      });
+      expect(again.status).to.equal(400);
+      const page = await late.submit(again, { user_code: asked.user_code });
+      expect(page.url).to.include('/auth/shop/interaction/');
+    });
+
     it('is not refused by a stranger who guesses the code', async () => {
       const { asked, poll } = await begin(latchkey, tv, '/auth/shop');
       const stranger = latchkey.agent();

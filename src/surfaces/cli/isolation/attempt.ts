@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Route } from '../../../http/route-table.ts';
 import type { Cookie } from './browser.ts';
 import { type Answer, FORM, type Sent } from './call.ts';
+import type { Entry } from './optional.ts';
 import type { IssuerKind, Side, Waiting } from './side.ts';
 
 /** A is the attacker's app: everything of it is known to whoever attempts. B is the other one. */
@@ -12,6 +13,8 @@ export type World = {
   b: Side;
   /** A sign-in at B that the attacker has begun as any stranger may, and who there has asked for a link to the common address. */
   intruder: Waiting;
+  /** Forms of B's where a code of a device is typed, opened just now. */
+  entries: readonly Entry[];
   /** Requests can come from many addresses, so that limits per network do not narrow the matrix. */
   isSpread: boolean;
 };
@@ -97,9 +100,20 @@ export const namesIn = (path: string): string[] => [...path.matchAll(/:(\w+)/g)]
 export type Carried = { kind: string; value: string; fields: readonly string[] };
 
 /** Every string that A gave somebody and that something might take for its own. */
-export function carried({ held, first, service, waiting, user, ids, mailed, ...side }: Side): Carried[] {
+export function carried({
+  held,
+  optional,
+  first,
+  service,
+  waiting,
+  user,
+  ids,
+  mailed,
+  ...side
+}: Side): Carried[] {
   const byIssuer = (['own', 'shared'] as const).flatMap((issuer): Carried[] => {
     const { tokens, code, service: robot, requestUri } = held[issuer];
+    const { deviceCode, userCode, exchanged, bound } = optional.held[issuer];
     const anyToken = ['token', 'access_token', 'subject_token', 'actor_token'];
     return [
       { kind: `access token (${issuer})`, value: tokens.access_token, fields: anyToken },
@@ -116,6 +130,10 @@ export function carried({ held, first, service, waiting, user, ids, mailed, ...s
       { kind: `code (${issuer})`, value: code, fields: ['code', 'token', 'device_code', 'auth_req_id'] },
       { kind: `pushed request (${issuer})`, value: requestUri, fields: ['request_uri', 'token'] },
       { kind: `service account token (${issuer})`, value: robot, fields: anyToken },
+      { kind: `exchanged token (${issuer})`, value: exchanged, fields: anyToken },
+      { kind: `DPoP-bound token (${issuer})`, value: bound, fields: anyToken },
+      { kind: `device code (${issuer})`, value: deviceCode, fields: ['device_code', 'token'] },
+      { kind: `user code (${issuer})`, value: userCode, fields: ['user_code', 'token'] },
     ];
   });
   return [

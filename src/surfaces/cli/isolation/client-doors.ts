@@ -1,6 +1,7 @@
 import { type Attempt, carried } from './attempt.ts';
 import { basic } from './call.ts';
 import { authorization, type Door } from './door.ts';
+import { optionalClients, optionalGrants, proving } from './optional-doors.ts';
 import { type IssuerKind, redemption } from './side.ts';
 
 /** What a grant takes for the credential it is about. */
@@ -47,7 +48,7 @@ export function token(door: Door): Attempt[] {
   );
   // Refused for its method, whatever is in it.
   if (route.method === 'GET') return taken;
-  return [...taken, ...everything, ...foreignClients(door, issuer)];
+  return [...taken, ...everything, ...foreignClients(door, issuer), ...optionalGrants(door)];
 }
 
 /** A's clients ask for what is B's. At the shared issuer they are served as A's, and must find nothing of B's. */
@@ -104,7 +105,8 @@ function foreignClients({ world, write }: Door, issuer: IssuerKind): Attempt[] {
 }
 
 /** Endpoints where a client comes by itself, for a person it does not know yet. */
-export function asClient({ world, issuer, write }: Door): Attempt[] {
+export function asClient(door: Door): Attempt[] {
+  const { world, issuer, write } = door;
   const { a, b } = world;
   const asB = { authorization: basic(b.first.clientId, b.first.secret) };
   const wanted = authorization(b);
@@ -144,11 +146,12 @@ export function asClient({ world, issuer, write }: Door): Attempt[] {
       allows: 'page',
     }),
   ];
-  return [...foreign, ...mixed];
+  return [...foreign, ...mixed, ...optionalClients(door)];
 }
 
 /** Introspection and revocation. That revoking changed nothing is seen in the state, and in what works afterwards. */
-export function aboutTokens({ world, issuer, write }: Door, allows: 'inactive' | 'nothing'): Attempt[] {
+export function aboutTokens(door: Door, allows: 'inactive' | 'nothing'): Attempt[] {
+  const { world, issuer, write } = door;
   const { a, b } = world;
   const mine = carried(a).map(({ kind, value }) =>
     write({
@@ -175,5 +178,5 @@ export function aboutTokens({ world, issuer, write }: Door, allows: 'inactive' |
       }),
     ),
   );
-  return [...mine, ...foreign];
+  return [...mine, ...foreign, ...proving(door, { token: b.held[issuer].service })];
 }

@@ -1,6 +1,7 @@
 import { optionsOn } from './authenticator.ts';
 import type { Browser } from './browser.ts';
 import { basic, FORM } from './call.ts';
+import { optionalControls } from './optional.ts';
 import { readRegistration, registerClient } from './registration.ts';
 import {
   askToken,
@@ -26,6 +27,7 @@ export const controls = (stage: Stage, side: Side, as: string): Promise<Control[
     ...atIssuers(stage, side),
     ...signingIn(stage, side),
     ...registering(stage, side),
+    ...optionalControls(stage, side),
     ...fromMails(stage, side),
   ]);
 

@@ -2,6 +2,7 @@ import type { Route } from '../../../http/route-table.ts';
 import { type Attempt, attempt, carried, carriedCookies, cookieOf, fill, type World } from './attempt.ts';
 import { aboutTokens, asClient, token } from './client-doors.ts';
 import { authorization, type Door } from './door.ts';
+import { proved, typed } from './optional-doors.ts';
 import type { IssuerKind } from './side.ts';
 
 type Attempts = (door: Door) => Attempt[];
@@ -15,7 +16,7 @@ const doors: Record<string, Attempts> = {
   '/revoke': (door) => aboutTokens(door, 'nothing'),
   '/par': asClient,
   '/device_authorization': asClient,
-  '/device': anything,
+  '/device': (door) => [...anything(door), ...(door.route.method === 'POST' ? typed(door) : [])],
   '/device/:uid': anything,
   '/logout': signOut,
   '/logout/confirm': confirmSignOut,
@@ -178,7 +179,7 @@ function userinfo(door: Door): Attempt[] {
       allows,
     }),
   );
-  return route.method === 'POST' ? [...bearers, ...forms] : bearers;
+  return [...bearers, ...proved(door), ...(route.method === 'POST' ? forms : [])];
 }
 
 /** Nothing that A knows signs anybody out of B, and B sends nobody to an address of A. */

@@ -6,6 +6,11 @@ import type { Side } from './side.ts';
 export function secretsOf(side: Side): string[] {
   const { held, first, further, service, user, stranger, ids, waiting, finished, mailed, browser } = side;
   const tokens = Object.values(held).flatMap((one) => [...Object.values(one.tokens), one.code, one.service]);
+  const optional = Object.values(side.optional.held).flatMap((one) => [
+    one.deviceCode,
+    one.exchanged,
+    one.bound,
+  ]);
   const cookies = [...browser.cookies(), ...waiting.browser.cookies()].map(({ value }) => value);
   const links = mailed ? [mailed.magicLink, mailed.reset, mailed.signUp, mailed.invitation] : [];
   const words = [first.secret, further.secret, service.secret, user.userId, user.name];
@@ -21,7 +26,7 @@ export function secretsOf(side: Side): string[] {
     ids['grant_id'],
     ids['secret_id'],
   ];
-  return [...tokens, ...cookies, ...links, ...words, ...more].filter(
+  return [...tokens, ...optional, ...cookies, ...links, ...words, ...more].filter(
     (word): word is string => word !== undefined && word.length >= 12,
   );
 }
@@ -46,6 +51,8 @@ export function faultIn(
   if (status >= 300) return undefined;
   for (const name of ['access_token', 'id_token', 'refresh_token', 'code', 'request_uri', 'device_code'])
     if (typeof json?.[name] === 'string') return `hands out ${name}`;
+  if (json?.['error'] === 'authorization_pending' || json?.['error'] === 'slow_down')
+    return 'knows the device code';
   if (json?.['active'] === true) return 'calls the token active';
   return isAllowed(allows, answer) ? undefined : `was answered ${status} where a refusal was due`;
 }
@@ -59,6 +66,8 @@ function isGrant(location: string, path: string, allows: Attempt['allows']): boo
     )
   )
     return true;
+  // A code that was typed leads to the sign-in for the device that waits.
+  if (path.endsWith('/device') && pathname.includes('/interaction/')) return true;
   // What was asked for at an account page is done by now; a refusal goes to the sign-in.
   if (allows === 'refusal' && path.includes('/account') && pathname.includes('/account/')) return true;
   // A step of a sign-in that leads back to the authorization endpoint has recorded a result.

@@ -1,5 +1,6 @@
 import { Authenticator, optionsOn } from './authenticator.ts';
 import { Browser, formOf } from './browser.ts';
+import { makeOptional, optionalFeatures } from './optional.ts';
 import { registerItself } from './registration.ts';
 import {
   beginSignIn,
@@ -35,7 +36,7 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
     name: `App ${appId}`,
     ...web,
     post_logout_redirect_uris,
-    settings: { ...LIFETIMES, ...REGISTRATION },
+    settings: { ...LIFETIMES, ...REGISTRATION, features: optionalFeatures },
   });
   const first = { clientId: appId, secret: String(app['client_secret']) };
   const further = await newClient(stage, appId, { name: 'Further', ...web });
@@ -67,6 +68,7 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
     ...known,
     passkey,
     held,
+    optional: await makeOptional(stage, { ...known, held }),
     waiting: await beginSignIn(stage, known),
     finished: { browser: finished.browser, uid: finished.uid },
     mailed: await mailed(stage, known),

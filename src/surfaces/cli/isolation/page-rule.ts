@@ -111,7 +111,7 @@ function browsers(world: World): Stand[] {
 }
 
 const secretsIn = ({ a }: World) =>
-  carried(a).filter(({ kind }) => /link|invitation|code|ID token|interaction/.test(kind));
+  carried(a).filter(({ kind }) => /link|invitation|^code|ID token|interaction/.test(kind));
 
 /** Everything that a form of ours asks for, as A would fill it in. Unknown fields have no effect. */
 function formOfA({ a }: World, csrf: string): Record<string, string> {

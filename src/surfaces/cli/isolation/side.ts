@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Authenticator } from './authenticator.ts';
 import { Browser, formOf, type Page } from './browser.ts';
 import { basic, FORM, type Json, type Send } from './call.ts';
+import type { ProvingKey } from './proofs.ts';
 
 export type IssuerKind = 'own' | 'shared';
 export const issuers: readonly IssuerKind[] = ['own', 'shared'];
@@ -50,6 +51,27 @@ export type Mailed = {
   invitation: string;
 };
 
+/** What is off by default, and on in the throw-away apps. */
+export type Optional = {
+  key: ProvingKey;
+  /** A native client that asks for devices. */
+  device: string;
+  /** A client that exchanges tokens. */
+  gateway: ClientKey;
+  /** A client that authenticates with the key. */
+  prover: string;
+  held: Record<IssuerKind, OptionalHeld>;
+};
+
+export type OptionalHeld = {
+  deviceCode: string;
+  userCode: string;
+  /** What the gateway got for the user's token. */
+  exchanged: string;
+  /** An access token of the user that is worth something with a proof by the key alone. */
+  bound: string;
+};
+
 /** One of the two throw-away apps, with everything that could be carried to the other one. */
 export type Side = {
   appId: string;
@@ -72,6 +94,7 @@ export type Side = {
   signOut: Record<string, string>;
   /** What registers a client, and what one that registered itself manages itself with (RFC 7591, RFC 7592). */
   registration: { initialToken: string; tokenId: string; clientId: string; token: string };
+  optional: Optional;
   /** Token of the forms on this user's account pages. */
   accountCsrf: string;
   /** Identifier of an API of this app. */

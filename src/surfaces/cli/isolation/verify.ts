@@ -7,10 +7,11 @@ import { type Control, controls, pushAnew } from './controls.ts';
 import { doorRule } from './door-rule.ts';
 import { faultIn, secretsOf } from './judge.ts';
 import { makeSide } from './make-side.ts';
+import { type Entry, openEntry } from './optional.ts';
 import { exempt, openRule } from './open-rule.ts';
 import { pageRule } from './page-rule.ts';
 import { registrationRule } from './registration-rule.ts';
-import { type Admin, beginSignIn, random, type Side, type Stage } from './side.ts';
+import { type Admin, beginSignIn, type IssuerKind, random, type Side, type Stage } from './side.ts';
 import { changes, type Probe, stateOverAdminApi } from './state.ts';
 
 export type VerifyOptions = SendOptions & {
@@ -85,7 +86,15 @@ async function makeWorld(
       csrf: intruder.csrf,
       email,
     });
-  return { baseUrl: stage.baseUrl, adminKey: at.adminKey, isSpread: at.isSpread, a, b, intruder };
+  return {
+    baseUrl: stage.baseUrl,
+    adminKey: at.adminKey,
+    isSpread: at.isSpread,
+    a,
+    b,
+    intruder,
+    entries: [],
+  };
 }
 
 async function run(stage: Stage, world: World, options: VerifyOptions): Promise<Omit<Report, 'duration_ms'>> {
@@ -110,6 +119,8 @@ async function run(stage: Stage, world: World, options: VerifyOptions): Promise<
     const isPushing = route.path.endsWith('/authorize');
     if (isPushing) found.leaks.push(...(await state.look()));
     const after = isPushing ? await pushAnew(stage, world.a, 'a') : undefined;
+    if (name.startsWith('POST ') && name.endsWith('/device'))
+      world.entries = await openEntries(stage, world.b, route.path.startsWith('/auth/') ? 'own' : 'shared');
     const attempts = RULES.map((rule) => rule(world, route)).find((made) => made !== undefined) ?? [];
     if (after) await state.forgive();
     if (attempts.length === 0) found.uncovered_routes.push(name);
@@ -134,6 +145,12 @@ async function run(stage: Stage, world: World, options: VerifyOptions): Promise<
     skipped: skippedIn(world, options),
   };
 }
+
+/** One for each issuer that a code may be of. */
+const openEntries = async (stage: Stage, side: Side, issuer: IssuerKind): Promise<Entry[]> => [
+  await openEntry(stage, side, issuer),
+  await openEntry(stage, side, issuer),
+];
 
 const everyControl = async (stage: Stage, { a, b }: World): Promise<Control[]> => [
   ...(await controls(stage, a, 'a')),
