@@ -104,9 +104,13 @@ function writeWrapper(tool) {
   const program = join(unpacked, tool.unpackedProgram);
   if (!existsSync(program)) return;
   const folders = ['usr/lib', 'lib'].map((folder) => join(unpacked, folder)).filter(existsSync);
-  const ofArchitecture = folders.flatMap((folder) => subfolders(folder).filter((name) => name.endsWith('-linux-gnu')));
+  const ofArchitecture = folders.flatMap((folder) =>
+    subfolders(folder).filter((name) => name.endsWith('-linux-gnu')),
+  );
   // Some packages keep libraries a level deeper and rely on a search path that only an installation sets (pulseaudio).
-  const deeper = ofArchitecture.flatMap(subfolders).filter((folder) => readdirSync(folder).some((name) => name.includes('.so')));
+  const deeper = ofArchitecture
+    .flatMap(subfolders)
+    .filter((folder) => readdirSync(folder).some((name) => name.includes('.so')));
   const libraries = [...folders, ...ofArchitecture, ...deeper];
   const wrapper = join(wrappers, tool.programs[0]);
   writeFileSync(wrapper, `#!/bin/sh\nLD_LIBRARY_PATH='${libraries.join(':')}' exec '${program}' "$@"\n`);

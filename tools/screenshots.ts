@@ -23,14 +23,28 @@ const ROOT = join(import.meta.dirname, '..');
 const OUT = join(ROOT, 'screenshots');
 const PHONE = { viewport: { width: 390, height: 844 } };
 const DESKTOP = { viewport: { width: 1280, height: 800 } };
-const WITHOUT_SCRIPTS = new Set(['sign-in/sign-in', 'sign-up/sign-up']);
+const WITHOUT_SCRIPTS = new Set([
+  'sign-in/sign-in',
+  'sign-up/sign-up',
+  'device/enter',
+  'device/confirm',
+  'account/sessions',
+]);
 const TRANSLATED: Record<string, readonly string[]> = {
   ar: [
     'sign-in/sign-in',
     'sign-in/magic-link/sent',
     'sign-in/magic-link/other-browser',
     'consent/consent',
+    'consent/consent.introduced',
     'sign-up/sign-up',
+    'device/enter',
+    'device/confirm',
+    'device/done',
+    'device/denied',
+    'account/sessions',
+    'account/apps',
+    'session/sign-out',
   ],
   de: ['sign-in/sign-in', 'sign-in/magic-link/other-browser', 'consent/consent'],
   ja: ['sign-in/sign-in'],
