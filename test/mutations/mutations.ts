@@ -119,7 +119,7 @@ export const mutations: readonly Mutation[] = [
     name: 'nobody asks whether a user is of the app before its sessions are listed',
     edits: [
       [
-        'src/surfaces/admin-api/users/access-routes.ts',
+        'src/surfaces/admin-api/users/require-user.ts',
         'if (!(await userById(scoped(deps.db, appId), appId, params.user_id))) throw userNotFound();',
         '',
       ],
