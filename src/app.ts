@@ -19,6 +19,7 @@ import { protocolDoors } from './oidc/protocol-doors.ts';
 import { protectedResources } from './oidc/protected-resources.ts';
 import { createProviderCache } from './oidc/provider-cache.ts';
 import { openStores, type Stores } from './open-stores.ts';
+import { requireBreachedFile } from './sign-in/passwords/breached/file.ts';
 import { createPasswordHasher } from './sign-in/passwords/hash.ts';
 import { sendInvitation } from './sign-in/invitation/send.ts';
 import { signInRoutes } from './sign-in/routes.ts';
@@ -75,7 +76,8 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   const { config } = options;
   const inbox = createInbox();
   const transport = await mailTransport(config, inbox);
-  const { geoipDatabase } = config;
+  const { geoipDatabase, breachedPasswordsFile } = config;
+  if (breachedPasswordsFile !== undefined) await requireBreachedFile(breachedPasswordsFile);
   const places = geoipDatabase === undefined ? noPlaces : await openPlaces(geoipDatabase, options.log);
   const parts = makeParts(options, stores, { metrics, hasher, inbox, transport, places });
   const demoSecret = demoSecretOf(config);
@@ -119,7 +121,7 @@ function doors(
   parts: Parts,
   at: { demoSecret: string | undefined; isDraining: () => boolean },
 ): Middleware[] {
-  const { options, stores, http, assets, registry, domains, access, jobs, hasher, outgoing, places } = parts;
+  const { options, stores, http, assets, registry, domains, access, jobs, outgoing, places } = parts;
   const { config, log, version } = options;
   const { db, ephemeral, cache } = stores;
   const { baseUrl, jwksMaxAge } = config;
@@ -142,7 +144,9 @@ function doors(
   });
   const interactions = createInteractions({ ...state, providers });
   const { metrics, views } = http;
-  const signIn = { ...state, views, metrics, config, interactions, access, hasher, mail: jobs, places };
+  const { hasher, breached } = parts;
+  const people = { access, hasher, breached, mail: jobs, places };
+  const signIn = { ...state, ...people, views, metrics, config, interactions };
   const health = {
     version,
     database: stores.checkDatabase,

@@ -22,6 +22,7 @@ import { createNewcomers } from './oidc/newcomers.ts';
 import { pageAppOf } from './oidc/page-app.ts';
 import { vaultFrom } from './vault.ts';
 import { type Stores } from './open-stores.ts';
+import { type BreachedPasswords, createBreachedPasswords } from './sign-in/passwords/breached/breached.ts';
 import { type PasswordHasher } from './sign-in/passwords/hash.ts';
 import type { DatabaseOptions } from './storage/database.ts';
 import type { AdminApiDeps } from './surfaces/admin-api/deps.ts';
@@ -57,6 +58,7 @@ export type Parts = {
   courier: Worker;
   inbox: Inbox;
   hasher: PasswordHasher;
+  breached: BreachedPasswords;
   outgoing: Outgoing;
   places: Places;
 };
@@ -108,6 +110,13 @@ export function makeParts(
     worker,
     courier,
     outgoing,
+    breached: createBreachedPasswords({
+      outgoing,
+      log,
+      url: config.breachedPasswordsUrl,
+      file: config.breachedPasswordsFile,
+      count: (result) => metrics.breachedPasswords.inc({ result }),
+    }),
     ...rest,
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type AuthMethod, clientAuthenticationSettings } from './authentication-settings.ts';
 import { seconds } from '../kernel/duration.ts';
+import { passwordSettings } from './password-settings.ts';
 import { registrationSettings } from './registration-settings.ts';
 import { secondFactorSettings } from './second-factor-settings.ts';
 import { passkeySettings } from './passkey-settings.ts';
@@ -32,7 +33,7 @@ export const appSettingsSchema = z.strictObject({
   /** `first_party` clients skip it; `always` asks everyone. */
   consent: z.enum(['first_party_skips', 'always']).default('first_party_skips'),
   ...secondFactorSettings,
-  password_min_length: z.int().min(8).max(64).default(15),
+  ...passwordSettings,
   /** Brand colour of the hosted pages, `#rrggbb`; contrast is corrected. */
   accent_color: z
     .string()

@@ -79,6 +79,10 @@ export type Config = {
     | undefined;
   /** A MaxMind-format file; undefined: addresses have no places. */
   geoipDatabase: string | undefined;
+  /** Absolute; undefined: there is none. */
+  breachedPasswordsFile: string | undefined;
+  /** Without a trailing slash. */
+  breachedPasswordsUrl: string;
   logLevel: LogLevel;
   logFormat: LogFormat;
   metricsToken: Secret | undefined;

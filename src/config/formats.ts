@@ -162,6 +162,15 @@ export const headerName = parsed((text) =>
     : fail('must be the name of a header that nothing else uses, such as client-cert'),
 );
 
+/** Where a service is; what is asked for is added behind it. */
+export const webAddress = parsed((text) => {
+  const url = URL.canParse(text) ? new URL(text) : fail('must be an address that begins with https://');
+  if (!/^https?:$/.test(url.protocol)) fail('must begin with https://');
+  if (url.username || url.password || url.search || url.hash)
+    fail('must hold no password, query or fragment');
+  return url.href.replace(/\/$/, '');
+});
+
 export const directory = parsed((text) => (text.includes('\0') ? fail('is not a path') : text));
 export const logLevel = z.enum(logLevels, `must be one of ${logLevels.join(', ')}`);
 export const logFormat = z.enum(logFormats, `must be one of ${logFormats.join(', ')}`);

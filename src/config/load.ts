@@ -42,6 +42,7 @@ export function loadConfig(options: LoadOptions = {}): Config {
     ...secrets,
     dataDir,
     geoipDatabase: values.GEOIP_DATABASE && resolve(cwd, values.GEOIP_DATABASE),
+    breachedPasswordsFile: values.BREACHED_PASSWORDS_FILE && resolve(cwd, values.BREACHED_PASSWORDS_FILE),
     warnings: warningsFor(judged),
   });
 }
@@ -108,6 +109,7 @@ function plainValues({
           verifiedHeader: values.MTLS_VERIFIED_HEADER,
         }
       : undefined,
+    breachedPasswordsUrl: values.BREACHED_PASSWORDS_URL ?? 'https://api.pwnedpasswords.com',
     logLevel: values.LOG_LEVEL ?? 'info',
     logFormat: values.LOG_FORMAT ?? (development ? 'text' : 'json'),
     metricsToken: values.METRICS_TOKEN,

@@ -152,6 +152,18 @@ export const environmentSchema = z.object({
     default: 'addresses are shown without places',
     example: '/var/lib/GeoIP/GeoLite2-City.mmdb',
   }),
+  BREACHED_PASSWORDS_FILE: variable(format.directory, {
+    sentence:
+      'A file of SHA-1 digests of passwords from breaches in hexadecimal, sorted, one a line (how they begin is enough: at least 10 digits; `:count` may follow); apps refuse these passwords unless their setting `breached_passwords` is `off`.',
+    default: 'passwords are compared with a list of common ones only',
+    example: '/var/lib/latchkey/pwned-passwords-sha1.txt',
+  }),
+  BREACHED_PASSWORDS_URL: variable(format.webAddress, {
+    sentence:
+      'The range service that apps whose setting `breached_passwords` is `range_api` ask: `/range/` and the first five digits of a SHA-1 digest are added.',
+    default: '`https://api.pwnedpasswords.com`, which no app asks unless it is set to',
+    example: 'https://pwned.internal.example.com',
+  }),
   LOG_LEVEL: variable(format.logLevel, {
     sentence: 'How much is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
     default: '`info`',

@@ -10,6 +10,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Access } from '../users/access.ts';
 import type { Places } from '../users/places/places.ts';
 import type { NetworkLimits } from './lockout/network.ts';
+import type { BreachedPasswords } from './passwords/breached/breached.ts';
 import type { PasswordHasher } from './passwords/hash.ts';
 
 /** What the pages of sign-in stand on; given by the composition root. */
@@ -23,6 +24,7 @@ export type SignInDeps = Pick<HttpDeps, 'views'> & {
   registry: Pick<AppRegistry, 'snapshot'>;
   access: Pick<Access, 'endUserAccess'>;
   hasher: PasswordHasher;
+  breached: BreachedPasswords;
   mail: MailDeps;
   rootKeys: RootKeys;
   /** Names for addresses, where the operator has a file of them. */

@@ -14,6 +14,7 @@ export const metricNames = {
   jobsFailed: 'latchkey_jobs_failed_total',
   jobDuration: 'latchkey_job_duration_seconds',
   hashesWaiting: 'latchkey_password_hashes_waiting',
+  breachedPasswords: 'latchkey_breached_password_checks_total',
 } as const;
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -59,6 +60,12 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
     hashesWaiting: new Gauge({
       name: metricNames.hashesWaiting,
       help: 'Password hashes that wait for a core.',
+      registers,
+    }),
+    breachedPasswords: new Counter({
+      name: metricNames.breachedPasswords,
+      help: 'New passwords looked up among those from breaches, by result: clean, breached, failed (and allowed).',
+      labelNames: ['result'],
       registers,
     }),
     tokenHooks: new Counter({

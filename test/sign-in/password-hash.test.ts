@@ -63,6 +63,11 @@ describe('new passwords', () => {
     expect(keyOf(`${'ab cd ef'.repeat(16)}x`)).to.equal('problem.password_long');
   });
 
+  it('are refused when they hold what is known of the person or the app', () => {
+    for (const password of ['mara.lind 4 ever and ever', 'corner shop rules ok', 'maralind maralind'])
+      expect(keyOf(password), password).to.equal('problem.password_personal');
+  });
+
   it('are refused when they are what everybody tries', () => {
     for (const password of [
       'Password1!Password1',
@@ -71,8 +76,7 @@ describe('new passwords', () => {
       '111111111111111',
       'abcabcabcabcabcabc',
       '987654321098765',
-      'mara.lind 4 ever and ever',
-      'corner shop rules ok',
+      'dragonMonkey 123456',
     ]) {
       expect(keyOf(password), password).to.equal('problem.password_common');
     }

@@ -1,4 +1,5 @@
 import type Router from '@koa/router';
+import { passwordMinLength } from '../../apps/password-settings.ts';
 import type { SignInDeps } from '../deps.ts';
 import { faultInWords } from '../passwords/new-password.ts';
 import { show } from '../page.ts';
@@ -19,15 +20,15 @@ async function open(request: PageRequest): Promise<void> {
 }
 
 async function accept(request: PageRequest): Promise<void> {
-  const { email } = await openInvitation(request);
-  const fault = faultInWords(request, request.form.new_password, email);
+  const { email, userId } = await openInvitation(request);
+  const fault = await faultInWords(request, request.form.new_password, { email, userId });
   if (fault) return showForm(request, email, fault);
   await acceptInvitation(request, request.form.new_password ?? '');
   show(request, 'invitation/done', { start_url: request.ctx.state.startUrl ?? null });
 }
 
 function showForm(request: PageRequest, email: string, problem?: string): void {
-  const min_length = request.snapshot.app.settings.password_min_length;
+  const min_length = passwordMinLength(request.snapshot.app.settings);
   show(
     request,
     'invitation/accept',

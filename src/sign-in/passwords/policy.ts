@@ -5,7 +5,13 @@ export const MAX_LENGTH = 128;
 /** A refused password, as the key of its sentence in the catalogue. */
 export type PasswordFault = { key: string; values: Record<string, number> };
 
-export type PasswordContext = { minLength: number; email: string; appName: string };
+export type PasswordContext = {
+  minLength: number;
+  email: string;
+  appName: string;
+  /** Of the person, as far as they are known. */
+  names?: readonly string[];
+};
 
 /** What people take when asked for a long password; whatever is built of these and little else is refused. */
 const COMMON = [
@@ -79,7 +85,8 @@ export function faultOfPassword(input: string, context: PasswordContext): Passwo
   if (length < context.minLength)
     return { key: 'problem.password_short', values: { min: context.minLength } };
   if (isTooLong(input)) return { key: 'problem.password_long', values: { max: MAX_LENGTH } };
-  return isGuessable(password, context) ? { key: 'problem.password_common', values: {} } : undefined;
+  if (isPersonal(password.toLowerCase(), context)) return { key: 'problem.password_personal', values: {} };
+  return isGuessable(password) ? { key: 'problem.password_common', values: {} } : undefined;
 }
 
 /** Code points, as NIST SP 800-63B-4 §3.1.1.2 counts. */
@@ -90,11 +97,18 @@ export function isTooLong(input: string): boolean {
   return input.length > 4 * MAX_LENGTH || lengthOf(foldPassword(input)) > MAX_LENGTH;
 }
 
-function isGuessable(password: string, context: PasswordContext): boolean {
+/** What stands on the page, in the address or on the doorbell is guessed first. */
+function isPersonal(lower: string, { email, appName, names = [] }: PasswordContext): boolean {
+  const [local = ''] = email.toLowerCase().split('@');
+  const parts = names
+    .flatMap((name) => [name, ...name.split(/[\s,'’-]+/)])
+    .map((name) => foldPassword(name).toLowerCase());
+  const own = [local, appName.toLowerCase(), 'latchkey', ...parts].filter((word) => word.length >= 4);
+  return own.some((word) => lower.includes(word) || squeezed(lower).includes(squeezed(word)));
+}
+
+function isGuessable(password: string): boolean {
   const lower = password.toLowerCase();
-  const [local = ''] = context.email.toLowerCase().split('@');
-  const own = [local, context.appName.toLowerCase(), 'latchkey'].filter((word) => word.length >= 4);
-  if (own.some((word) => lower.includes(word) || squeezed(lower).includes(squeezed(word)))) return true;
   // `abcabcabcabcabc`, `111111111111111`: the first part says it all.
   if (/^(.{1,5}?)\1+.{0,4}$/su.test(lower)) return true;
   if (DIGITS.includes(lower) || DIGITS_BACK.includes(lower)) return true;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { passwordMinLength } from '../../../apps/password-settings.ts';
 import { scoped } from '../../../storage/database.ts';
 import { createUser } from '../../../users/create-user.ts';
 import { deleteUser } from '../../../users/delete-user.ts';
@@ -90,7 +91,7 @@ const creation = (deps: AdminApiDeps) =>
         metadata: body.metadata,
         locale: body.locale,
         sendInvitation: body.send_invitation,
-        passwordMinLength: app.settings.password_min_length,
+        passwordMinLength: passwordMinLength(app.settings),
         by,
       });
       return presentUser(user);
@@ -131,13 +132,12 @@ const change = (deps: AdminApiDeps) =>
     async handle({ params, body, by }) {
       const app = await requireApp(deps, params.app_id);
       const { email_verified: emailVerified, ...rest } = body;
-      const { password_min_length: passwordMinLength } = app.settings;
       return presentUser(
         await updateUser(deps, {
           appId: app.appId,
           userId: params.user_id,
           change: { ...rest, emailVerified },
-          passwordMinLength,
+          passwordMinLength: passwordMinLength(app.settings),
           by,
         }),
       );

@@ -1,4 +1,5 @@
 import type Router from '@koa/router';
+import { passwordMinLength } from '../../../../apps/password-settings.ts';
 import { normalizeEmail } from '../../../../users/email.ts';
 import type { SignInDeps } from '../../../deps.ts';
 import { askedAddress } from '../../../mailed-proof/store.ts';
@@ -67,7 +68,7 @@ async function save(request: LinkRequest): Promise<void> {
   const { ctx, form } = request;
   const { proof } = await openLink(request, KIND);
   const step = await livingStep(request);
-  const fault = faultInWords(request, form.new_password, proof.email);
+  const fault = await faultInWords(request, form.new_password, proof);
   if (fault) return showNewPassword(request, proof.email, fault);
   if (step) return resetAndSignIn(step, proof, form.new_password ?? '');
   await resetPassword(request, proof, form.new_password ?? '');
@@ -86,7 +87,7 @@ async function livingStep(request: LinkRequest): Promise<Step | undefined> {
 }
 
 function showNewPassword(request: LinkRequest, email: string, problem?: string): void {
-  const min_length = request.snapshot.app.settings.password_min_length;
+  const min_length = passwordMinLength(request.snapshot.app.settings);
   show(
     request,
     'recovery/new-password',

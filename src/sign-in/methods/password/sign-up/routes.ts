@@ -1,4 +1,5 @@
 import type Router from '@koa/router';
+import { passwordMinLength } from '../../../../apps/password-settings.ts';
 import { normalizeEmail } from '../../../../users/email.ts';
 import type { SignInDeps } from '../../../deps.ts';
 import { linkDead, nothingHere } from '../../../errors.ts';
@@ -53,7 +54,7 @@ async function begin(step: Step): Promise<void> {
   const typed = (form.email ?? '').slice(0, 254);
   if (email === undefined)
     return showForm(step, typed, { field: 'email', problem: sentence(ctx, 'problem.email') });
-  const fault = faultInWords(step, form.password, email);
+  const fault = await faultInWords(step, form.password, { email });
   if (fault) return showForm(step, typed, { field: 'password', problem: fault });
   await beginSignUp(step, email, form.password ?? '');
   goTo(ctx, `${interactionPath(step)}/sign-up/sent`);
@@ -65,7 +66,7 @@ function showForm(step: Step, email: string, fault?: { field: 'email' | 'passwor
   const model = {
     action: `${at}/sign-up`,
     email,
-    min_length: step.snapshot.app.settings.password_min_length,
+    min_length: passwordMinLength(step.snapshot.app.settings),
     sign_in_url: at,
     problem: fault?.problem ?? null,
     problem_field: fault?.field,
