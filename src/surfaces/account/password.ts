@@ -1,3 +1,4 @@
+import { passwordMinLength } from '../../apps/password-settings.ts';
 import { changeOwnPassword, removeOwnPassword } from '../../sign-in/passwords/change-own.ts';
 import { faultInWords } from '../../sign-in/passwords/new-password.ts';
 import { scoped } from '../../storage/database.ts';
@@ -24,7 +25,7 @@ export async function showPassword(visit: Visit, fault?: Fault): Promise<void> {
     action: `${root}/password`,
     prove_url: isRecent(visit) ? null : urlOf(visit, 'password/prove'),
     remove_action: hasPassword && (await hasOtherWay(visit)) ? `${root}/password/remove` : null,
-    min_length: snapshot.app.settings.password_min_length,
+    min_length: passwordMinLength(snapshot.app.settings),
     problem: fault?.problem ?? null,
     problem_field: fault?.field,
   });
@@ -36,7 +37,7 @@ export async function changePassword(visit: Visit): Promise<void> {
   const user = await userById(scoped(deps.db, appId), appId, session.userId);
   if (!user) throw notSignedIn();
   const next = form.new_password ?? '';
-  const problem = faultInWords({ ...visit, csrfScope: '' }, next, user.email);
+  const problem = await faultInWords({ ...visit, csrfScope: '' }, next, user);
   if (problem) return showPassword(visit, { field: 'new_password', problem });
   const had = (await passwordHashOf(scoped(deps.db, appId), appId, user.userId)) !== undefined;
   if (await changeOwnPassword(visit, { current: form.current_password, next }))
