@@ -29,7 +29,7 @@ export function assertion(
     aud: audience,
     jti: randomUUID(),
     iat: now(),
-    exp: now() + 60,
+    exp: now() + 240,
   };
   return {
     client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
