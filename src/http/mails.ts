@@ -20,10 +20,20 @@ export type MailModel = {
   expires_hours?: number;
   /** Name of the passkey that the mail is about. */
   passkey?: string;
+  codes_left?: number;
 };
 
 type Say = (key: string, values?: MessageValues) => string;
 type Mail = { key: string; button: boolean; facts: boolean; defaults: MessageValues };
+
+/** What became of a second factor: one mail, whose words choose by this. */
+const FACTOR_NEWS = [
+  'totp_enabled',
+  'totp_removed',
+  'recovery_codes_made',
+  'recovery_code_used',
+  'factors_removed',
+] as const;
 
 const MAILS: Record<string, Mail> = {
   'magic-link': { key: 'magic_link', button: true, facts: true, defaults: { minutes: 10 } },
@@ -37,6 +47,14 @@ const MAILS: Record<string, Mail> = {
   invitation: { key: 'invitation', button: true, facts: false, defaults: { hours: 24 } },
   'sign-in-blocked': { key: 'sign_in_blocked', button: false, facts: true, defaults: {} },
 };
+
+for (const what of FACTOR_NEWS)
+  MAILS[what.replaceAll('_', '-')] = {
+    key: 'factor_changed',
+    button: true,
+    facts: true,
+    defaults: { what, left: 0 },
+  };
 
 export const MAIL_NAMES: readonly string[] = Object.keys(MAILS);
 
@@ -58,6 +76,7 @@ export function composeMail(name: string, model: MailModel, locale: string): Mai
   if (model.passkey !== undefined) values.passkey = model.passkey;
   if (model.expires_minutes !== undefined) values.minutes = model.expires_minutes;
   if (model.expires_hours !== undefined) values.hours = model.expires_hours;
+  if (model.codes_left !== undefined) values.left = model.codes_left;
   // Two days and more are told in days.
   const days = Number(values.hours ?? 0) / 24;
   values.days = days >= 2 && Number.isInteger(days) ? days : 0;

@@ -20,6 +20,14 @@ export const alreadyFinished = () =>
     message: 'This sign-in is over. Please start again at the app.',
   });
 
+/** Somebody signed in with it a moment ago, or with a later one (RFC 6238 §5.2). */
+export const codeUsed = () =>
+  new Problem({
+    code: 'sign_in.code_used',
+    kind: 'invalid',
+    message: 'That code was used already. Wait for the next one.',
+  });
+
 export const tooManyFromNetwork = (retryAfterSeconds: number) =>
   new Problem({
     code: 'sign_in.too_many',

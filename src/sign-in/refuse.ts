@@ -12,6 +12,7 @@ export type RefusalReason =
   | 'too_long'
   | 'code_wrong'
   | 'code_dead'
+  | 'code_used'
   | 'reported'
   | 'passkey_unknown'
   | 'passkey_invalid'

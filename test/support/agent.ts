@@ -114,6 +114,7 @@ export function formsOf(page: Page): Form[] {
     method: (/\bmethod="([^"]*)"/.exec(attributes!)?.[1] ?? 'get').toLowerCase(),
     fields: Object.fromEntries(
       [...inner!.matchAll(/<input\b[^>]*>/g)]
+        .filter(([input]) => !/type="checkbox"/.test(input) || /\bchecked\b/.test(input))
         .map(([input]) => [attribute(input, 'name'), attribute(input, 'value')])
         .filter(([name]) => name),
     ),

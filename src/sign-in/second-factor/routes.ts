@@ -8,6 +8,7 @@ import { interactionPath, onStep, type Step } from '../step.ts';
 import { secondFactors } from './factors.ts';
 import { finishPending } from './finish.ts';
 import { onPending, type PendingStep } from './on-pending.ts';
+import { factorPages } from './pages.ts';
 import { findPending, keepPending, pageOf } from './pending.ts';
 import { stepUp } from './step-up.ts';
 
@@ -22,7 +23,7 @@ export function mountSecondFactors(router: Router, deps: SignInDeps): void {
   router.get(`${at}/enrol`, onPending(deps, 'enrol', toFirstOffered));
   router.post(`${at}/enrol/later`, onPending(deps, 'enrol', putOff));
   router.post(`${at}/start-over`, onStep(deps, 'login', startOver));
-  for (const factor of secondFactors) factor.mount(router, deps);
+  for (const factor of secondFactors) factor.mount(router, deps, factorPages);
 }
 
 /** The page of what is due after the first proof, if something is; undefined: the sign-in page. */

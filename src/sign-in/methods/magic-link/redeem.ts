@@ -1,4 +1,5 @@
 import type { Transaction } from '../../../storage/database.ts';
+import { removeAllFactors } from '../../../users/factors/remove.ts';
 import { forgetDevices } from '../../../users/devices/store.ts';
 import { removePassword } from '../../../users/passwords/store.ts';
 import { lockUser, markEmailVerified } from '../../../users/store.ts';
@@ -41,6 +42,7 @@ async function takeOver(
   { appId, userId, email }: User,
 ): Promise<void> {
   await removePassword(tx, appId, userId);
+  await removeAllFactors(tx, appId, userId);
   await forgetDevices(tx, appId, userId);
   await deps.access.endUserAccess(tx, {
     appId,

@@ -1,5 +1,6 @@
 import { audit } from '../../../../events/audit.ts';
 import type { Transaction } from '../../../../storage/database.ts';
+import { removeAllFactors } from '../../../../users/factors/remove.ts';
 import { forgetDevices } from '../../../../users/devices/store.ts';
 import { setPassword } from '../../../../users/passwords/store.ts';
 import { lockUser, markEmailVerified } from '../../../../users/store.ts';
@@ -44,6 +45,8 @@ async function recover(tx: Transaction, request: LinkRequest, proof: Proof, hash
   await spendProof(tx, appId, proof, 'link');
   const user = await lockUser(tx, appId, userId);
   if (!user || user.disabledAt || user.email !== email) throw linkDead();
+  // They were set up by whoever wrote the address, before anybody had proved that it is theirs.
+  if (!user.emailVerified) await removeAllFactors(tx, appId, userId);
   await setPassword(tx, { appId, userId, hash });
   await markEmailVerified(tx, appId, userId, email);
   // The browser that recovers keeps its session, under a new id; sign-in renews it.

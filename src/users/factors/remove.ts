@@ -1,0 +1,21 @@
+import type { Queryable } from '../../storage/database.ts';
+import { removeRecoveryCodes } from '../recovery-codes/store.ts';
+import { removeTotp } from '../totp/store.ts';
+import { forgetTrustedDevices } from '../trusted-devices/store.ts';
+import { enrolledFactors, hasFactor } from './enrolled.ts';
+
+/**
+ * Every factor of a user: the address has just been proved for the first time, and whoever set these up may have been
+ * somebody else, waiting (Sudhodanan & Paverd 2022, trojan identifier). A new kind of factor adds its line.
+ */
+export async function removeAllFactors(tx: Queryable, appId: string, userId: string): Promise<void> {
+  await removeTotp(tx, appId, userId);
+  await removeRecoveryCodes(tx, appId, userId);
+  await forgetTrustedDevices(tx, appId, userId);
+}
+
+/** After one was removed or replaced: what stood in for it, and what was let off by it. */
+export async function afterFactorChange(tx: Queryable, appId: string, userId: string): Promise<void> {
+  await forgetTrustedDevices(tx, appId, userId);
+  if (!hasFactor(await enrolledFactors(tx, appId, userId))) await removeRecoveryCodes(tx, appId, userId);
+}
