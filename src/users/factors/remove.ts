@@ -1,4 +1,5 @@
 import type { Queryable } from '../../storage/database.ts';
+import { deletePasskeys } from '../passkeys/store.ts';
 import { removeRecoveryCodes } from '../recovery-codes/store.ts';
 import { removeTotp } from '../totp/store.ts';
 import { forgetTrustedDevices } from '../trusted-devices/store.ts';
@@ -10,6 +11,7 @@ import { enrolledFactors, hasFactor } from './enrolled.ts';
  */
 export async function removeAllFactors(tx: Queryable, appId: string, userId: string): Promise<void> {
   await removeTotp(tx, appId, userId);
+  await deletePasskeys(tx, appId, userId);
   await removeRecoveryCodes(tx, appId, userId);
   await forgetTrustedDevices(tx, appId, userId);
 }
