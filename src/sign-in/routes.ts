@@ -11,6 +11,7 @@ import { mountInvitation } from './invitation/routes.ts';
 import { methods, showSignIn, signUpUrl } from './offer.ts';
 import { goTo } from './onward.ts';
 import { dueAfterFirstProof, mountSecondFactors } from './second-factor/routes.ts';
+import { mountPasskeyOffer } from './passkeys/offer.ts';
 import { onStep, type Step } from './step.ts';
 
 // GET  /auth/{app_id}/interaction/{uid}         → the page that is due: sign-in, second factor, consent
@@ -23,6 +24,7 @@ export function signInRoutes(deps: SignInDeps): Middleware {
   router.post('/auth/:app_id/interaction/:uid/cancel', onStep(deps, 'any', cancel));
   for (const method of methods) method.mount(router, deps, showSignIn);
   mountSecondFactors(router, deps);
+  mountPasskeyOffer(router, deps);
   mountConsent(router, deps);
   mountDevice(router, deps);
   mountInvitation(router, deps);

@@ -66,6 +66,18 @@ export function samplePages(
       },
       app: WOLF,
     },
+    {
+      view: 'sign-in/offer-passkey',
+      model: {
+        action: '/offer/passkey',
+        csrf,
+        options: '{"challenge":"AAAA","rp":{"id":"wolf.example"},"user":{"id":"AAAA"}}',
+        skip_action: '/offer/passkey/skip',
+        problem: null,
+        notice: null,
+      },
+      app: WOLF,
+    },
     { view: 'device/done', model: {}, app: WOLF },
     { view: 'device/denied', model: {}, app: MEADOW },
     {

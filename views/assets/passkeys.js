@@ -62,6 +62,13 @@
     });
   }
 
+  // Tells the server that it makes sense to offer a passkey here. Nothing else hangs on it.
+  if (PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable)
+    PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable().then(function (can) {
+      var safe = location.protocol === 'https:';
+      if (can) document.cookie = (safe ? '__Host-' : '') + 'lk_webauthn=1; path=/; samesite=lax' + (safe ? '; secure' : '');
+    });
+
   Array.prototype.forEach.call(document.querySelectorAll('form[data-passkey]'), function (form) {
     form.hidden = false;
     form.addEventListener('submit', function (event) {

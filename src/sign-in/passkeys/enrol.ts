@@ -53,12 +53,12 @@ export async function beginEnrolment(
   });
 }
 
-/**
- * Adds the passkey that the browser made, once, and tells the owner. Returns its name. Problems `passkeys.refused`,
- * `passkeys.attestation_not_allowed`, `passkeys.taken`, `passkeys.too_many` and `passkeys.too_late`; nothing is kept then.
- */
-export async function enrol(at: Enrolment, credential: string | undefined, by: Author): Promise<string> {
-  const { ctx, deps, snapshot, subject, userId } = at;
+/** A passkey that the browser made and that holds; nothing is kept yet. */
+export type Judged = { made: Made; challenge: string; name: string };
+
+/** Problems `passkeys.refused`, `passkeys.attestation_not_allowed` and `passkeys.too_late`. */
+export async function judgeEnrolment(at: Enrolment, credential: string | undefined): Promise<Judged> {
+  const { ctx, deps, snapshot, subject } = at;
   const { appId, settings } = snapshot.app;
   const attestation = readAttestation(credential);
   const { challenge } = attestation;
@@ -66,17 +66,28 @@ export async function enrol(at: Enrolment, credential: string | undefined, by: A
     throw challengeOver();
   const party = relyingPartyAt(deps.baseUrl, snapshot, originOf(ctx, deps));
   const made = await judgeAttestation(attestation, party, settings);
-  const name = nameFor(made, ctx);
-  await deps.db.transaction(appId, async (tx) => {
-    if (!(await spendChallenge(tx, appId, challenge))) throw challengeOver();
-    // Locked, so that of several at once none slips past the limit.
-    const user = await lockUser(tx, appId, userId);
-    if (!user || user.disabledAt) throw passkeyRefused();
-    if ((await countPasskeys(tx, appId, userId)) >= MOST) throw tooManyPasskeys();
-    await keep(tx, { appId, user, made, name, by });
-    await tellOwner(tx, at, { user, template: 'passkey-added', passkey: name });
-  });
-  return name;
+  return { made, challenge, name: nameFor(made, ctx) };
+}
+
+/**
+ * Adds it, once, and tells the owner, in the caller's transaction. Problems `passkeys.taken`, `passkeys.too_many` and
+ * `passkeys.too_late`.
+ */
+export async function addPasskeyIn(
+  tx: Transaction,
+  at: Omit<Enrolment, 'subject'>,
+  { made, challenge, name }: Judged,
+  by: Author,
+): Promise<void> {
+  const { snapshot, userId } = at;
+  const { appId } = snapshot.app;
+  if (!(await spendChallenge(tx, appId, challenge))) throw challengeOver();
+  // Locked, so that of several at once none slips past the limit.
+  const user = await lockUser(tx, appId, userId);
+  if (!user || user.disabledAt) throw passkeyRefused();
+  if ((await countPasskeys(tx, appId, userId)) >= MOST) throw tooManyPasskeys();
+  await keep(tx, { appId, user, made, name, by });
+  await tellOwner(tx, at, { user, template: 'passkey-added', passkey: name });
 }
 
 async function keep(

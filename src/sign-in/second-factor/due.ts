@@ -25,7 +25,9 @@ export async function dueAfter(tx: Transaction, where: Where, proved: Proved): P
   }
   const { appId, snapshot } = where.interaction;
   const { amr, passed = [] } = proved.evidence;
-  const at = { appId, userId: proved.user.userId, settings: snapshot.app.settings, amr };
+  const { settings } = snapshot.app;
+  const { ctx, deps } = where;
+  const at = { ctx, config: deps.config, appId, userId: proved.user.userId, settings, amr };
   for (const offer of offers)
     if (!passed.includes(`offer:${offer.name}`) && (await offer.isDue(tx, at)))
       return { due: 'offer', offer: offer.name };

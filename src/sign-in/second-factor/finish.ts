@@ -43,15 +43,26 @@ export async function finishSecondFactor(step: PendingStep, proof: SecondProof):
   if (trust) giveTrust(ctx, deps.config, { appId, value: trust.value, days });
 }
 
-/** Goes on with what was proved so far; `passed` says what was put off or passed by. */
-export async function finishPending(step: PendingStep, passed?: string): Promise<void> {
+/**
+ * Goes on with what was proved so far; `passed` says what was put off or passed by, `also` is done in the same
+ * transaction.
+ */
+export async function finishPending(
+  step: PendingStep,
+  passed?: string,
+  also: (tx: Transaction) => Promise<void> = async () => {},
+): Promise<void> {
   const { appId, pending } = step;
   await completeSignIn(step, {
     ...carried(pending),
     second: pending.second,
     amr: pending.amr,
     passed: passed === undefined ? pending.passed : [...pending.passed, passed],
-    who: (tx) => stillThere(tx, appId, pending),
+    async who(tx) {
+      const user = await stillThere(tx, appId, pending);
+      await also(tx);
+      return user;
+    },
   });
 }
 

@@ -1,6 +1,12 @@
 import { originOf } from '../../http/site.ts';
-import { Problem } from '../../kernel/problem.ts';
-import { beginEnrolment, type Enrolment, enrol, passkeyName } from '../../sign-in/passkeys/enrol.ts';
+import {
+  addPasskeyIn,
+  beginEnrolment,
+  type Enrolment,
+  judgeEnrolment,
+  passkeyName,
+} from '../../sign-in/passkeys/enrol.ts';
+import { sentenceFor } from '../../sign-in/passkeys/sentences.ts';
 import { relyingPartyAt } from '../../sign-in/passkeys/relying-party.ts';
 import { removeOwnPasskey } from '../../sign-in/passkeys/remove.ts';
 import { scoped } from '../../storage/database.ts';
@@ -44,25 +50,11 @@ export async function showNewPasskey(visit: Visit, problem?: string): Promise<vo
   });
 }
 
-const SENTENCES: Readonly<Record<string, string>> = {
-  'passkeys.refused': 'problem.passkey_refused',
-  'passkeys.attestation_not_allowed': 'problem.passkey_attestation',
-  'passkeys.taken': 'problem.passkey_taken',
-  'passkeys.too_many': 'problem.passkey_many',
-  'passkeys.too_late': 'problem.passkey_late',
-  'passkeys.last_way_in': 'problem.passkey_last',
-};
-
-/** The sentence for an expected refusal; anything else is thrown on. */
-function sentenceFor(error: unknown): string {
-  const key = error instanceof Problem ? SENTENCES[error.code] : undefined;
-  if (key === undefined) throw error;
-  return key;
-}
-
 export async function addPasskey(visit: Visit): Promise<void> {
   try {
-    await enrol(enrolmentIn(visit), visit.form.credential, visit.by);
+    const at = enrolmentIn(visit);
+    const judged = await judgeEnrolment(at, visit.form.credential);
+    await visit.deps.db.transaction(visit.appId, (tx) => addPasskeyIn(tx, at, judged, visit.by));
   } catch (error) {
     return showNewPasskey(visit, sentenceFor(error));
   }
