@@ -1,0 +1,160 @@
+import { expect } from 'chai';
+import { type Browser, type BrowserContext, type CDPSession, devices, type Page } from 'playwright-core';
+import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
+import { launchBrowser } from '../support/browser.ts';
+import { faultsOf, LOOKS } from './look.ts';
+import { goToSignIn, makeUser, press, signedInAt, typePassword } from './person.ts';
+import { RelyingParty } from './relying-party.ts';
+
+const PROFILES = { 'a desktop': {}, 'a phone': devices['Pixel 7'] };
+const INTERNAL = {
+  protocol: 'ctap2',
+  ctap2Version: 'ctap2_1',
+  transport: 'internal',
+  hasResidentKey: true,
+  hasUserVerification: true,
+  isUserVerified: true,
+  automaticPresenceSimulation: true,
+} as const;
+
+/** Autofill answers by itself as soon as the page asks, so that pages with a button to press have to do without. */
+const NO_AUTOFILL = 'PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(false)';
+
+for (const [profile, options] of Object.entries(PROFILES)) {
+  describe(`passkeys on ${profile}`, function () {
+    this.timeout(180_000);
+    let latchkey: TestLatchkey;
+    let browser: Browser;
+    let shop: RelyingParty;
+    let ledger: RelyingParty;
+    let context: BrowserContext;
+    let page: Page;
+    let device: CDPSession;
+    let authenticatorId: string;
+    let email: string;
+    let people = 0;
+    const faults: string[] = [];
+
+    before(async () => {
+      [latchkey, browser] = await Promise.all([startTestLatchkey(), launchBrowser()]);
+      shop = await RelyingParty.start(latchkey, 'shop', { name: 'Corner Shop' });
+      ledger = await RelyingParty.start(latchkey, 'ledger', { name: 'Ledger & Sons' });
+    });
+    after(async () => {
+      await Promise.all([browser?.close(), shop?.stop(), ledger?.stop()]);
+      await latchkey?.stop();
+    });
+    beforeEach(async () => {
+      email = `ada-${(people += 1)}@example.com`;
+      await Promise.all(['shop', 'ledger'].map((appId) => makeUser(latchkey, appId, email)));
+      context = await browser.newContext(options);
+      context.setDefaultTimeout(30_000);
+      page = await context.newPage();
+      page.on('pageerror', (error) => faults.push(error.message));
+      page.on('console', (message) => {
+        if (/Content Security Policy/i.test(message.text())) faults.push(message.text());
+      });
+      device = await context.newCDPSession(page);
+      await device.send('WebAuthn.enable');
+      ({ authenticatorId } = await device.send('WebAuthn.addVirtualAuthenticator', { options: INTERNAL }));
+    });
+    afterEach(async () => {
+      await context.close();
+      expect(faults.splice(0)).to.deep.equal([]);
+    });
+
+    /** With the password, and on with a passkey at the page that offers one. */
+    async function enrol(party: RelyingParty): Promise<void> {
+      await goToSignIn(page, party, 'own');
+      await typePassword(page, email);
+      await press(page, 'Create passkey');
+      await signedInAt(page, party);
+    }
+    /** Once is enough: each look has a size of its own. */
+    async function see(name: string): Promise<void> {
+      if (profile === 'a desktop') faults.push(...(await faultsOf(page, name, LOOKS, { axe: true })));
+    }
+    const forgetSession = () => context.clearCookies({ name: /lk_ses/ });
+    const pressPasskey = () => press(page, 'Sign in with a passkey');
+
+    it('are made on the way in and in the account pages, and sign in by autofill', async () => {
+      await goToSignIn(page, shop, 'own');
+      await typePassword(page, email);
+      expect(await page.locator('h1').textContent()).to.equal('Sign in without a password next time?');
+      await see('passkey-offer');
+      await press(page, 'Create passkey');
+      await signedInAt(page, shop);
+      const { credentials } = await device.send('WebAuthn.getCredentials', { authenticatorId });
+      expect(credentials[0]).to.include({ isResidentCredential: true, userName: `${email} · Corner Shop` });
+
+      await forgetSession();
+      await page.goto(shop.loginUrl('own'));
+      await page.waitForURL(`${shop.origin}/**`);
+      const { tokens } = await signedInAt(page, shop);
+      expect(tokens.claims).to.deep.include({ amr: ['hwk', 'user', 'mfa'], acr: 'urn:latchkey:acr:2fa' });
+
+      await page.goto(`${latchkey.baseUrl}/auth/shop/account/passkeys`);
+      await see('passkeys');
+      await page.goto(`${latchkey.baseUrl}/auth/shop/account/passkeys/new`);
+      await see('passkey-new');
+      // This authenticator has one already, and says so without asking the server.
+      await page.getByRole('button', { name: 'Create passkey' }).click();
+      await page.getByText('This device has a passkey for Corner Shop already.').waitFor();
+      await device.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId });
+      await device.send('WebAuthn.addVirtualAuthenticator', { options: INTERNAL });
+      await press(page, 'Create passkey');
+      expect(await page.locator('.apps li').count()).to.equal(2);
+      await page.getByText('Rename', { exact: true }).first().click();
+      await page.locator('input[name=name]').first().fill('My other phone');
+      await press(page, 'Save');
+      expect(await page.textContent('.apps li:first-child strong')).to.equal('My other phone');
+      await press(page, 'Remove My other phone');
+      expect(await page.locator('.apps li').count()).to.equal(1);
+    });
+
+    it('sign in by a button, and not with a bogus signature, without UP or UV, nor from a copy', async () => {
+      await page.addInitScript(NO_AUTOFILL);
+      await enrol(shop);
+      await forgetSession();
+      await goToSignIn(page, shop, 'own');
+      for (const lie of ['isBogusSignature', 'isBadUV', 'isBadUP'] as const) {
+        await device.send('WebAuthn.setResponseOverrideBits', { authenticatorId, [lie]: true });
+        await pressPasskey();
+        expect(await page.textContent('#problem'), lie).to.contain('That passkey does not work here.');
+        await device.send('WebAuthn.setResponseOverrideBits', { authenticatorId, [lie]: false });
+      }
+      await see('passkey-refused');
+      const { credentials } = await device.send('WebAuthn.getCredentials', { authenticatorId });
+      await pressPasskey();
+      await signedInAt(page, shop);
+
+      // The copy is as old as the moment it was taken.
+      await device.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId });
+      ({ authenticatorId } = await device.send('WebAuthn.addVirtualAuthenticator', { options: INTERNAL }));
+      await device.send('WebAuthn.addCredential', {
+        authenticatorId,
+        credential: { ...credentials[0]!, signCount: 0 },
+      });
+      await forgetSession();
+      await goToSignIn(page, shop, 'own');
+      await pressPasskey();
+      expect(await page.textContent('#problem')).to.contain('That passkey does not work here.');
+      const { body } = await latchkey.admin('GET', '/apps/shop/audit-events?limit=20');
+      expect(body.items.map((event: { type: string }) => event.type)).to.include('passkey.counter_went_back');
+    });
+
+    it('of another app on this host are offered by the browser, and refused in words that say so', async () => {
+      await page.addInitScript(NO_AUTOFILL);
+      await enrol(ledger);
+      await goToSignIn(page, shop, 'own');
+      await pressPasskey();
+      expect(await page.textContent('#problem')).to.contain('choose the one that ends in “Corner Shop”');
+      await device.send('WebAuthn.clearCredentials', { authenticatorId });
+      // Nothing to choose from, and a person who closes the browser's window, end in the same place.
+      await device.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false });
+      await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+      await page.getByText('New on this device? Ask for a sign-in link').waitFor();
+      await see('passkey-cancelled');
+    });
+  });
+}
