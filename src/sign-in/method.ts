@@ -5,7 +5,7 @@ import type { SignInDeps } from './deps.ts';
 import type { Step } from './step.ts';
 
 /** What was wrong with the last try: a sentence of the catalogue, and the address as it was typed. */
-export type SignInFault = { key: string; values?: MessageValues; email?: string };
+export type SignInFault = { key: string; values?: MessageValues; email?: string; field?: 'passkey' };
 
 /** Shows the sign-in page with every method that the app offers. */
 export type ShowSignIn = (step: Step, fault?: SignInFault) => void;

@@ -19,6 +19,7 @@ export function showSignIn(step: Step, fault?: SignInFault): void {
       cancel_action: `${at}/cancel`,
       client_name: interaction.client.name,
       problem: fault ? sentence(ctx, fault.key, fault.values) : null,
+      problem_field: fault?.field ?? null,
       notice: null,
     },
     fault ? 400 : 200,

@@ -31,7 +31,7 @@ async function signIn(step: Step, showSignIn: ShowSignIn): Promise<void> {
   const refuse = async (refusal: Omit<Refusal, 'method'>) => {
     await refuseSignIn(step, { method: 'passkey', ...refusal });
     const key = refusal.reason === 'passkey_late' ? 'problem.passkey_late' : 'problem.passkey';
-    showSignIn(step, { key, values: { app: snapshot.app.name } });
+    showSignIn(step, { key, values: { app: snapshot.app.name }, field: 'passkey' });
   };
   const proved = await provePasskey(step, 'sign_in', form.credential);
   if ('reason' in proved) return refuse(proved);
