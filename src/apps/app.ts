@@ -24,10 +24,15 @@ export const appSettingsSchema = z.strictObject({
     .strictObject({
       password: z.boolean().default(true),
       magic_link: z.boolean().default(true),
+      /** Six digits by mail, typed in the same browser. */
+      email_code: z.boolean().default(false),
       /** Apps on one host share the browser's list of passkeys (each is named after its app); a custom domain separates. */
       passkey: z.boolean().default(true),
     })
-    .refine((methods) => methods.password || methods.magic_link, 'at least one method must stay on')
+    .refine(
+      (methods) => methods.password || methods.magic_link || methods.email_code,
+      'at least one method must stay on',
+    )
     .prefault({}),
   sign_up: z.enum(['open', 'invite_only']).default('open'),
   /** `first_party` clients skip it; `always` asks everyone. */

@@ -6,6 +6,8 @@ export type MailContent = {
   heading: string;
   paragraphs: string[];
   button: { label: string; url: string } | null;
+  /** To be typed; shown large. */
+  code: string | null;
   facts: { label: string; value: string }[];
   closing: string[];
 };
@@ -16,6 +18,7 @@ export type MailModel = {
   place?: string | null;
   device?: string | null;
   requested_at?: string | null;
+  code?: string;
   expires_minutes?: number;
   expires_hours?: number;
   /** Name of the passkey that the mail is about. */
@@ -37,6 +40,7 @@ const FACTOR_NEWS = [
 
 const MAILS: Record<string, Mail> = {
   'magic-link': { key: 'magic_link', button: true, facts: true, defaults: { minutes: 10 } },
+  'email-code': { key: 'email_code', button: false, facts: true, defaults: { minutes: 10 } },
   'sign-up': { key: 'sign_up', button: true, facts: false, defaults: { hours: 24 } },
   'sign-up-existing': { key: 'sign_up_existing', button: true, facts: true, defaults: {} },
   reset: { key: 'reset', button: true, facts: true, defaults: { minutes: 10 } },
@@ -88,6 +92,7 @@ export function composeMail(name: string, model: MailModel, locale: string): Mai
     heading: say(`mail.${mail.key}.heading`),
     paragraphs: [say(`mail.${mail.key}.body`)],
     button: url ? { label: say(`mail.${mail.key}.button`), url } : null,
+    code: model.code ?? null,
     facts: mail.facts ? factsOf(say, model, locale) : [],
     closing: [say(`mail.${mail.key}.ignore`)],
   };

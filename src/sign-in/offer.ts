@@ -31,6 +31,7 @@ const nothingOffered = {
   show_password: false,
   show_magic_link: false,
   magic_link_action: null,
+  email_code_action: null,
   passkey_action: null,
   sign_up_url: null,
   forgot_url: null,

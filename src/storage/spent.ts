@@ -6,6 +6,7 @@ export type SpentKind =
   | 'code'
   | 'client_assertion'
   | 'magic_link'
+  | 'email_code'
   | 'six_digit_code'
   | 'sign_up'
   | 'reset'

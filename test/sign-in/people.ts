@@ -104,6 +104,17 @@ export async function askForLink(agent: Agent, page: Page, email: string): Promi
   );
 }
 
+/** Asks for six digits by mail, as the button of the sign-in page does. */
+export const askForCode = (agent: Agent, page: Page, email: string): Promise<Page> =>
+  agent.submit(
+    page,
+    { email, password: '' },
+    {
+      ending: '/password',
+      action: `${new URL(page.url).pathname.replace(/\/(password|email-code.*)$/, '')}/email-code`,
+    },
+  );
+
 export async function linkTo(lk: TestLatchkey, email: string, count = 1): Promise<string> {
   return linkIn((await lk.mailsTo(email, count))[0]!);
 }

@@ -3,7 +3,16 @@ import type { Statement } from '../../src/storage/sql.ts';
 import type { Agent, Page } from '../support/agent.ts';
 import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { addPasskey, answer, Authenticator, offered } from '../support/passkeys.ts';
-import { askForLink, begin, freshEmail, makeApp, makeUser, PASSWORD, signInWithPassword } from './people.ts';
+import {
+  askForCode,
+  askForLink,
+  begin,
+  freshEmail,
+  makeApp,
+  makeUser,
+  PASSWORD,
+  signInWithPassword,
+} from './people.ts';
 
 describe('an address with an account and one without', () => {
   let lk: TestLatchkey;
@@ -12,7 +21,7 @@ describe('an address with an account and one without', () => {
   before(async function () {
     this.timeout(180_000);
     lk = await startTestLatchkey({ observe: (statement: Statement) => seen?.push(statement.text) });
-    appId = await makeApp(lk);
+    appId = await makeApp(lk, { methods: { email_code: true } });
   });
   after(() => lk.stop());
 
@@ -22,6 +31,9 @@ describe('an address with an account and one without', () => {
     'a sign-in link': askForLink,
     'a wrong code': async (agent, page, email) =>
       agent.submit(await askForLink(agent, page, email), { code: '123456' }, { ending: '/code' }),
+    'a code by mail': askForCode,
+    'a wrong code by mail': async (agent, page, email) =>
+      agent.submit(await askForCode(agent, page, email), { code: '123456' }, { ending: '/code' }),
     recovery: async (agent, page, email) =>
       agent.submit(
         await agent.open(`${new URL(page.url).pathname}/forgot`),

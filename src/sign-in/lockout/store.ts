@@ -47,15 +47,18 @@ export async function clearFailures(q: Queryable, at: FailureKey): Promise<void>
 /** After a recovery: every origin starts anew. Wrong mailed codes stay counted: a recovery is a mail itself. */
 export async function clearAllFailures(q: Queryable, appId: string, subject: string): Promise<void> {
   await q.query(
-    sql`delete from sign_in_failures where app_id = ${appId} and subject = ${subject} and origin <> 'mailed_code'`,
+    sql`delete from sign_in_failures where app_id = ${appId} and subject = ${subject} and origin not like 'mailed_code%'`,
   );
 }
 
+/** Under which codes from mails are counted; a colon and a device may follow. */
+export const MAILED_CODE = 'mailed_code';
+
 /** Counts one code before it is compared and returns how many there were today; a day begins with its first. */
-export async function countCode(q: Queryable, appId: string, subject: string): Promise<number> {
+export async function countCode(q: Queryable, { appId, subject, origin }: FailureKey): Promise<number> {
   const [row] = await q.query<{ failures: number }>(sql`
     insert into sign_in_failures as f (app_id, subject, origin, failures)
-    values (${appId}, ${subject}, 'mailed_code', 1)
+    values (${appId}, ${subject}, ${origin}, 1)
     on conflict (app_id, subject, origin) do update set
       failures = case when f.since < clock_timestamp() - interval '1 day' then 1 else f.failures + 1 end,
       since = case when f.since < clock_timestamp() - interval '1 day' then clock_timestamp() else f.since end,
@@ -65,15 +68,15 @@ export async function countCode(q: Queryable, appId: string, subject: string): P
 }
 
 /** The code was right: it does not count. */
-export async function uncountCode(q: Queryable, appId: string, subject: string): Promise<void> {
+export async function uncountCode(q: Queryable, { appId, subject, origin }: FailureKey): Promise<void> {
   await q.query(sql`
     update sign_in_failures set failures = greatest(failures - 1, 0)
-    where app_id = ${appId} and subject = ${subject} and origin = 'mailed_code'`);
+    where app_id = ${appId} and subject = ${subject} and origin = ${origin}`);
 }
 
 export async function codesToday(q: Queryable, appId: string, subject: string): Promise<number> {
   const [row] = await q.query<{ failures: number }>(sql`
     select failures from sign_in_failures
-    where app_id = ${appId} and subject = ${subject} and origin = 'mailed_code' and since >= now() - interval '1 day'`);
+    where app_id = ${appId} and subject = ${subject} and origin = ${MAILED_CODE} and since >= now() - interval '1 day'`);
   return row?.failures ?? 0;
 }

@@ -13,8 +13,9 @@ import { deviceOf } from '../device-cookie.ts';
 import { isDeviceKnown } from '../lockout/reserve.ts';
 import { throttleNetwork } from '../lockout/network.ts';
 import { interactionPath, type Step } from '../step.ts';
+import { codeOf, macOfCode } from './code.ts';
 import { MAILS_PER_WINDOW, type Proof, type ProofKind } from './proof.ts';
-import { countMail, keepProof } from './store.ts';
+import { countMail, keepCode, keepProof } from './store.ts';
 
 export type Ask = {
   kind: ProofKind;
@@ -23,6 +24,8 @@ export type Ask = {
   /** Segment of the link's path, before the secret. */
   path: string;
   ttlSeconds: number;
+  /** Whether the mail itself holds six digits; otherwise a link draws them when it is opened elsewhere. */
+  withCode?: boolean;
   /** Sign-up only. */
   passwordHash?: string;
   /** Which mail this address gets; undefined: none, at the same cost. `link` is for that mail alone. */
@@ -55,6 +58,11 @@ export async function issueProof(step: Step, ask: Ask): Promise<void> {
   };
   // Kept before it is mailed. For addresses without an account too: typing codes must look the same there.
   await keepProof(deps.ephemeral, appId, proof, { ttlSeconds, isKept: isWithinLimit });
+  if (ask.withCode) {
+    const at = { appId, digest: proof.digest, kind };
+    const code = codeOf(deps.rootKeys, appId, secret);
+    await keepCode(deps.ephemeral, at, macOfCode(deps.rootKeys, proof.digest, code), ttlSeconds);
+  }
   const origin = pagesOrigin(deps.config.baseUrl, step.interaction.issuer);
   const link = `${origin}${interactionPath(step)}/${ask.path}/${secret}`;
   const mail = user?.disabledAt ? undefined : ask.mailFor(user, link);
@@ -63,7 +71,10 @@ export async function issueProof(step: Step, ask: Ask): Promise<void> {
       appId,
       to: email,
       template: mail?.template ?? 'magic-link',
-      model: mailModel(step, proof, { url: mail?.url ?? link, ttlSeconds }),
+      model: {
+        ...mailModel(step, proof, { url: mail?.url ?? link, ttlSeconds }),
+        ...(ask.withCode ? { code: codeOf(deps.rootKeys, appId, secret) } : {}),
+      },
       locale: user?.locale ?? localeOf(ctx),
       expiresInSeconds: ttlSeconds,
       discard: mail === undefined || !isWithinLimit,

@@ -1,7 +1,7 @@
 import type { AskedFrom } from '../asked-from.ts';
 
 /** What a mailed link is for. */
-export type ProofKind = 'magic_link' | 'sign_up' | 'reset';
+export type ProofKind = 'magic_link' | 'email_code' | 'sign_up' | 'reset';
 
 /** Whether the browser that asked had signed this user in before. */
 export type Asker = 'known' | 'stranger';
@@ -22,6 +22,8 @@ export type Proof = {
   /** Sign-up only. */
   passwordHash?: string | undefined;
   locale?: string | undefined;
+  /** Under what its code was counted when it was typed, to be taken back if it was right. */
+  countedAs?: string | undefined;
 };
 
 /** Wrong codes that kill a link together with its code. */

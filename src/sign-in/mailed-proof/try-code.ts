@@ -1,10 +1,11 @@
 import type { Transaction } from '../../storage/database.ts';
 import { scoped } from '../../storage/database.ts';
 import { spend } from '../../storage/spent.ts';
+import { deviceOf } from '../device-cookie.ts';
 import { linkDead } from '../errors.ts';
 import { subjectOf } from '../lockout/attempt.ts';
 import { throttleNetwork } from '../lockout/network.ts';
-import { countCode, uncountCode } from '../lockout/store.ts';
+import { countCode, MAILED_CODE, uncountCode } from '../lockout/store.ts';
 import { refuseSignIn } from '../refuse.ts';
 import type { Step } from '../step.ts';
 import { isCode, readCode } from './code.ts';
@@ -30,10 +31,12 @@ export async function tryCode(step: Step, kind: ProofKind): Promise<CodeTry> {
   const at = { appId, digest: proof.digest, kind };
   const tries = await countTry(deps.ephemeral, at, remainingSeconds);
   if (tries > CODE_TRIES) return refused(step, kind, 'code_dead');
-  const today = await countCode(scoped(deps.db, appId), appId, subjectOf(proof.email));
+  const countedAs = originOfCode(step, proof);
+  const subject = subjectOf(proof.email);
+  const today = await countCode(scoped(deps.db, appId), { appId, subject, origin: countedAs });
   if (today > CODES_A_DAY) return refused(step, kind, 'code_dead');
   if (isCode(deps.rootKeys, { digest: proof.digest, code }, await codeMac(deps.ephemeral, at)))
-    return { right: proof };
+    return { right: { ...proof, countedAs } };
   if (tries >= CODE_TRIES) await killProof(deps.ephemeral, at);
   return refused(step, kind, tries >= CODE_TRIES ? 'code_dead' : 'code_wrong', proof.userId);
 }
@@ -49,7 +52,14 @@ export async function spendProof(
   // Longer than any link lives, so that no store that brings one back brings back its use.
   const ttlSeconds = 8 * 24 * 3600;
   if (!(await spend(tx, { appId, kind, digest, ttlSeconds, note: way }))) throw linkDead();
-  if (way === 'code') await uncountCode(tx, appId, subjectOf(email));
+  if (way === 'code')
+    await uncountCode(tx, { appId, subject: subjectOf(email), origin: proof.countedAs ?? MAILED_CODE });
+}
+
+/** A device the person signed in from before has ten mailed codes a day of its own: strangers can not use them up. */
+function originOfCode({ ctx, deps, appId }: Step, { kind, asker }: Proof): string {
+  const device = kind === 'email_code' && asker === 'known' ? deviceOf(ctx, deps.config, appId) : undefined;
+  return device === undefined ? MAILED_CODE : `${MAILED_CODE}:${device}`;
 }
 
 async function refused(

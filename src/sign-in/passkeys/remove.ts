@@ -55,7 +55,7 @@ async function canSignIn(
   userId: string,
 ): Promise<boolean> {
   const { methods } = settings;
-  if (methods.magic_link) return true;
+  if (methods.magic_link || methods.email_code) return true;
   if (methods.password && (await passwordHashOf(tx, appId, userId)) !== undefined) return true;
   return methods.passkey && (await countPasskeys(tx, appId, userId)) > 0;
 }

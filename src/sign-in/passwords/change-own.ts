@@ -113,6 +113,7 @@ async function endOthers(tx: Transaction, owner: Owner, user: User, type: string
   await audit(tx, { ...by, appId, type, userId, result: 'success' });
   tx.afterCommit(async () => {
     await killProofsOf(deps.ephemeral, appId, 'magic_link', email);
+    await killProofsOf(deps.ephemeral, appId, 'email_code', email);
     await killProofsOf(deps.ephemeral, appId, 'reset', email);
   });
 }

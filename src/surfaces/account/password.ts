@@ -58,7 +58,7 @@ export async function removePassword(visit: Visit): Promise<void> {
 /** Whether somebody without a password could still get in. */
 async function hasOtherWay({ deps, appId, session, snapshot }: Visit): Promise<boolean> {
   const { methods } = snapshot.app.settings;
-  if (methods.magic_link) return true;
+  if (methods.magic_link || methods.email_code) return true;
   return methods.passkey && (await countPasskeys(scoped(deps.db, appId), appId, session.userId)) > 0;
 }
 

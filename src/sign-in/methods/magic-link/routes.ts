@@ -2,6 +2,7 @@ import type Router from '@koa/router';
 import { normalizeEmail } from '../../../users/email.ts';
 import type { SignInDeps } from '../../deps.ts';
 import { linkDead, nothingHere } from '../../errors.ts';
+import { signInByMail } from '../../mailed-proof/sign-in-by-mail.ts';
 import { askedAddress } from '../../mailed-proof/store.ts';
 import { openLink } from '../../mailed-proof/open.ts';
 import { showCodeElsewhere, showRefused } from '../../mailed-proof/elsewhere.ts';
@@ -11,7 +12,6 @@ import { goTo } from '../../onward.ts';
 import { sentence, show } from '../../page.ts';
 import { interactionPath, onLink, onStep, type LinkRequest, type Step, stayWith } from '../../step.ts';
 import { askForLink } from './issue.ts';
-import { signInByLink } from './redeem.ts';
 
 const KIND = 'magic_link';
 
@@ -68,7 +68,7 @@ async function typeCode(step: Step): Promise<void> {
   requireOffered(step);
   const result = await tryCode(step, KIND);
   if ('wrong' in result) return showSent(step, result.wrong);
-  await signInByLink(step, result.right, 'code');
+  await signInByMail(step, result.right, { method: 'magic_link_code', way: 'code' });
 }
 
 async function open(request: LinkRequest): Promise<void> {
@@ -86,7 +86,7 @@ async function open(request: LinkRequest): Promise<void> {
 async function confirm(step: Step): Promise<void> {
   requireOffered(step);
   const { proof } = await openLink(step, KIND);
-  await signInByLink(step, proof, 'link');
+  await signInByMail(step, proof, { method: 'magic_link', way: 'link' });
 }
 
 function requireOffered({ snapshot }: LinkRequest): void {

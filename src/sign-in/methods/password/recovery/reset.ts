@@ -59,6 +59,7 @@ async function recover(tx: Transaction, request: LinkRequest, proof: Proof, hash
   await audit(tx, { ...authorOf(ctx), appId, type: 'password.reset', actor, userId, result: 'success' });
   tx.afterCommit(async () => {
     await killProofsOf(deps.ephemeral, appId, 'magic_link', email);
+    await killProofsOf(deps.ephemeral, appId, 'email_code', email);
     await killProofsOf(deps.ephemeral, appId, 'reset', email);
   });
   return user;

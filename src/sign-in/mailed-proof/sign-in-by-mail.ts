@@ -1,24 +1,28 @@
-import type { Transaction } from '../../../storage/database.ts';
-import { removeAllFactors } from '../../../users/factors/remove.ts';
-import { forgetDevices } from '../../../users/devices/store.ts';
-import { removePassword } from '../../../users/passwords/store.ts';
-import { lockUser, markEmailVerified } from '../../../users/store.ts';
-import type { User } from '../../../users/user.ts';
-import { completeSignIn } from '../../complete.ts';
-import { linkDead } from '../../errors.ts';
-import type { Proof } from '../../mailed-proof/proof.ts';
-import { killProof } from '../../mailed-proof/store.ts';
-import { spendProof } from '../../mailed-proof/try-code.ts';
-import type { Step } from '../../step.ts';
+import type { Transaction } from '../../storage/database.ts';
+import { removeAllFactors } from '../../users/factors/remove.ts';
+import { forgetDevices } from '../../users/devices/store.ts';
+import { removePassword } from '../../users/passwords/store.ts';
+import { lockUser, markEmailVerified } from '../../users/store.ts';
+import type { User } from '../../users/user.ts';
+import { completeSignIn } from '../complete.ts';
+import { linkDead } from '../errors.ts';
+import type { Proof } from './proof.ts';
+import { killProof } from './store.ts';
+import { spendProof } from './try-code.ts';
+import type { Step } from '../step.ts';
 
-/** Signs in with a link or its code, once. Problem `sign_in.link_dead` when another request was first. */
-export async function signInByLink(step: Step, proof: Proof, way: 'link' | 'code'): Promise<void> {
+/** Signs in with what was mailed, once. Problem `sign_in.link_dead` when another request was first. */
+export async function signInByMail(
+  step: Step,
+  proof: Proof,
+  { method, way }: { method: string; way: 'link' | 'code' },
+): Promise<void> {
   const { deps, appId } = step;
   const { userId, email, kind, digest } = proof;
   if (userId === undefined) throw linkDead();
   await completeSignIn(step, {
-    method: way === 'link' ? 'magic_link' : 'magic_link_code',
-    // RFC 8176 has no word for a mailed link; it is one factor and never "otp" or "mfa" (NIST SP 800-63B-4 §3.1.3).
+    method,
+    // RFC 8176 has no word for a mailed link or code; it is one factor and never "otp" or "mfa" (NIST SP 800-63B-4 §3.1.3).
     amr: ['email'],
     identifier: email,
     async who(tx) {
