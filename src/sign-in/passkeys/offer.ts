@@ -10,7 +10,8 @@ import { finishPending } from '../second-factor/finish.ts';
 import { onPending, type PendingStep } from '../second-factor/on-pending.ts';
 import { interactionPath } from '../step.ts';
 import { settle } from './device-hints.ts';
-import { addPasskeyIn, beginEnrolment, type Enrolment, judgeEnrolment } from './enrol.ts';
+import { addPasskeyIn, beginEnrolment, judgeEnrolment } from './enrol.ts';
+import { enrolmentIn } from './enrol-page.ts';
 import { sentenceFor } from './sentences.ts';
 
 const PASSED = 'offer:passkey';
@@ -69,11 +70,3 @@ async function decline(step: PendingStep): Promise<void> {
   settle(ctx, deps.config, { appId, userId: pending.userId, how: 'declined' });
   await finishPending(step, PASSED);
 }
-
-const enrolmentIn = ({ ctx, deps, snapshot, pending, uid }: PendingStep): Enrolment => ({
-  ctx,
-  deps: { ...deps, baseUrl: deps.config.baseUrl },
-  snapshot,
-  userId: pending.userId,
-  subject: uid,
-});

@@ -10,7 +10,6 @@ import { userById } from '../../users/store.ts';
 import type { User } from '../../users/user.ts';
 import { authorOf } from '../author.ts';
 import { signInRefused } from '../errors.ts';
-import type { RefusalReason } from '../refuse.ts';
 import { judgeAssertion, readAssertion } from './assertion.ts';
 import {
   CHALLENGE_SECONDS,
@@ -35,12 +34,14 @@ type Purpose = Exclude<ChallengeFor['purpose'], 'registration'>;
 export type Proved = {
   user: User;
   passkey: PasskeyKey;
-  /** RFC 8176. A key that may be copied to other devices is at home in software. User verification makes it two factors. */
   amr: string[];
   /** Once, in the transaction that signs in. Problem `sign_in.refused` when another request was first. */
   spend(tx: Transaction): Promise<User | undefined>;
 };
-export type NotProved = { reason: RefusalReason; userId?: string | undefined };
+export type NotProved = {
+  reason: 'passkey_unknown' | 'passkey_invalid' | 'passkey_counter' | 'passkey_late';
+  userId?: string | undefined;
+};
 
 /** What the browser is given (WebAuthn L3 §5.5). No list of credentials: nobody is told whether there is one. */
 export function requestOptions({ ctx, deps, snapshot, uid }: Asking, purpose: Purpose) {
@@ -82,7 +83,7 @@ export async function provePasskey(
   return {
     user,
     passkey,
-    amr: [passkey.backupEligible ? 'swk' : 'hwk', 'user', 'mfa'],
+    amr: amrOf(passkey),
     async spend(tx) {
       if (!(await spendChallenge(tx, appId, challenge))) throw signInRefused();
       const { passkeyId, userId } = passkey;
@@ -91,6 +92,13 @@ export async function provePasskey(
     },
   };
 }
+
+/** RFC 8176. A key that may be copied to other devices is at home in software. User verification makes it two factors. */
+export const amrOf = ({ backupEligible }: { backupEligible: boolean }): string[] => [
+  backupEligible ? 'swk' : 'hwk',
+  'user',
+  'mfa',
+];
 
 /** A counter that went back means that there are two of what should be one (WebAuthn L3 §6.1.1): operators hear of it. */
 async function reportCopy({ ctx, deps, snapshot }: Asking, { passkeyId, userId, name }: PasskeyKey) {

@@ -4,6 +4,7 @@ import { audit } from '../../events/audit.ts';
 import type { Author } from '../../events/author.ts';
 import type { Transaction } from '../../storage/database.ts';
 import type { Access } from '../../users/access.ts';
+import { afterFactorChange } from '../../users/factors/remove.ts';
 import { passwordHashOf } from '../../users/passwords/store.ts';
 import { countPasskeys, deletePasskey } from '../../users/passkeys/store.ts';
 import { lockUser } from '../../users/store.ts';
@@ -35,6 +36,7 @@ export function removeOwnPasskey(removal: Removal): Promise<boolean> {
     const name = user && (await deletePasskey(tx, { appId, userId, passkeyId }));
     if (!user || name === undefined) return false;
     if (!(await canSignIn(tx, snapshot, userId))) throw lastWayIn();
+    await afterFactorChange(tx, appId, userId);
     await deps.access.endUserAccess(tx, {
       appId,
       userId,

@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import { twoFactorsAsked } from '../../oidc/authentication-context.ts';
 import type { Interaction } from '../../oidc/interaction.ts';
 import type { Transaction } from '../../storage/database.ts';
-import { enrolledFactors, hasFactor } from '../../users/factors/enrolled.ts';
+import { canShowFactor, enrolledFactors, hasFactor } from '../../users/factors/enrolled.ts';
 import { graceUntil } from '../../users/factors/store.ts';
 import { useTrustedDevice } from '../../users/trusted-devices/store.ts';
 import type { User } from '../../users/user.ts';
@@ -44,7 +44,9 @@ async function secondFactorDue(
   if (policy === 'off') return undefined;
   const { userId } = user;
   const asked = twoFactorsAsked(params);
-  if (hasFactor(await enrolledFactors(tx, appId, userId))) {
+  const enrolled = await enrolledFactors(tx, appId, userId);
+  const isInsisted = policy === 'required' || asked === 'essential';
+  if (hasFactor(enrolled) || (isInsisted && canShowFactor(enrolled))) {
     // What the request asks for is shown, whatever this browser was let off.
     const digest = asked === 'no' ? trustOf(ctx, deps.config, appId) : undefined;
     const isLetOff = digest !== undefined && (await useTrustedDevice(tx, { appId, userId, digest }));

@@ -49,7 +49,7 @@ function showFactor(step: PendingStep, page: FactorPage, more: Record<string, un
     cancel_action: `${at}/cancel`,
     client_name: interaction.client.name,
     email: pending.identifier,
-    problem: page.problem === undefined ? null : sentence(ctx, page.problem),
+    problem: page.problem === undefined ? null : sentence(ctx, page.problem, { app: step.snapshot.app.name }),
     ...more,
     ...page.model,
   };

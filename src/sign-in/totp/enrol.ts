@@ -1,7 +1,7 @@
 import { Problem } from '../../kernel/problem.ts';
 import { localeOf } from '../../http/page.ts';
 import { scoped, type Transaction } from '../../storage/database.ts';
-import { enrolledFactors, hasFactor } from '../../users/factors/enrolled.ts';
+import { canShowFactor, enrolledFactors } from '../../users/factors/enrolled.ts';
 import { momentInStore } from '../../users/factors/store.ts';
 import { lockUser } from '../../users/store.ts';
 import { askedFrom } from '../asked-from.ts';
@@ -72,7 +72,7 @@ async function enrol(
   await lockUser(tx, appId, userId);
   const user = await stillThere(tx, appId, pending);
   const by = { ...authorOf(ctx), actor: { type: 'user' as const, id: userId } };
-  if (hasFactor(await enrolledFactors(tx, appId, userId))) return 'has_one';
+  if (canShowFactor(await enrolledFactors(tx, appId, userId))) return 'has_one';
   await enableTotp(tx, deps, { appId, userId, ...proved, by });
   await tellOfFactors(tx, deps, {
     user,

@@ -3,7 +3,7 @@ import { deletePasskeys } from '../passkeys/store.ts';
 import { removeRecoveryCodes } from '../recovery-codes/store.ts';
 import { removeTotp } from '../totp/store.ts';
 import { forgetTrustedDevices } from '../trusted-devices/store.ts';
-import { enrolledFactors, hasFactor } from './enrolled.ts';
+import { canShowFactor, enrolledFactors } from './enrolled.ts';
 
 /**
  * Every factor of a user: the address has just been proved for the first time, and whoever set these up may have been
@@ -19,5 +19,5 @@ export async function removeAllFactors(tx: Queryable, appId: string, userId: str
 /** After one was removed or replaced: what stood in for it, and what was let off by it. */
 export async function afterFactorChange(tx: Queryable, appId: string, userId: string): Promise<void> {
   await forgetTrustedDevices(tx, appId, userId);
-  if (!hasFactor(await enrolledFactors(tx, appId, userId))) await removeRecoveryCodes(tx, appId, userId);
+  if (!canShowFactor(await enrolledFactors(tx, appId, userId))) await removeRecoveryCodes(tx, appId, userId);
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { audit } from '../../../events/audit.ts';
 import { scoped } from '../../../storage/database.ts';
 import { passkeyNotFound } from '../../../users/errors.ts';
+import { afterFactorChange } from '../../../users/factors/remove.ts';
 import type { Passkey } from '../../../users/passkeys/passkey.ts';
 import { deletePasskey, passkeysOf } from '../../../users/passkeys/store.ts';
 import { requireUser } from './require-user.ts';
@@ -75,6 +76,7 @@ const deletion = (deps: AdminApiDeps) =>
       await deps.db.transaction(appId, async (tx) => {
         const name = await deletePasskey(tx, { appId, userId, passkeyId });
         if (name === undefined) throw passkeyNotFound();
+        await afterFactorChange(tx, appId, userId);
         await deps.access.endUserAccess(tx, { appId, userId, why: 'passkey_removed' });
         const details = { passkey_id: passkeyId, name };
         await audit(tx, { ...by, appId, type: 'passkey.removed', userId, result: 'success', details });
