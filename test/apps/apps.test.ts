@@ -74,7 +74,8 @@ describe('apps', () => {
       by: nobody,
       input: { settings: { methods: { password: false } } },
     });
-    expect(app.settings).to.deep.include({ code_ttl: 30, methods: { password: false, magic_link: true } });
+    expect(app.settings.code_ttl).to.equal(30);
+    expect(app.settings.methods).to.include({ password: false, magic_link: true, passkey: true });
     expect(app.revision).to.equal(1);
     expect((await registry().snapshot('settled'))!.app.revision).to.equal(2);
     expect(deps.forgotten).to.deep.equal(['settled']);
@@ -87,7 +88,7 @@ describe('apps', () => {
     const refusal = await updateApp(deps, {
       appId: 'settled',
       by: nobody,
-      input: { settings: { methods: { magic_link: false } } },
+      input: { settings: { methods: { magic_link: false, passkey: false } } },
     }).catch((error: Problem) => error);
     expect(refusal).to.include({ code: 'apps.settings_invalid', field: 'settings.methods' });
   });
