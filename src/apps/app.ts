@@ -3,6 +3,7 @@ import { type AuthMethod, clientAuthenticationSettings } from './authentication-
 import { seconds } from '../kernel/duration.ts';
 import { passwordSettings } from './password-settings.ts';
 import { registrationSettings } from './registration-settings.ts';
+import { signUpSettings } from './sign-up-settings.ts';
 import { secondFactorSettings } from './second-factor-settings.ts';
 import { passkeySettings } from './passkey-settings.ts';
 import { appProtocolSettings, clientProtocolSettings } from './protocol-settings.ts';
@@ -34,7 +35,7 @@ export const appSettingsSchema = z.strictObject({
       'at least one method must stay on',
     )
     .prefault({}),
-  sign_up: z.enum(['open', 'invite_only']).default('open'),
+  ...signUpSettings,
   /** `first_party` clients skip it; `always` asks everyone. */
   consent: z.enum(['first_party_skips', 'always']).default('first_party_skips'),
   ...secondFactorSettings,

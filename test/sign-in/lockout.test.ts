@@ -29,7 +29,7 @@ describe('counting failed attempts', () => {
       sql`update sign_in_failures set locked_until = now() where app_id = ${appId} and subject = ${subject}`,
     );
 
-  it('counts fifty at once as fifty and lets five through', async () => {
+  it('#49 counts fifty at once as fifty and lets five through', async () => {
     const at = { appId, subject: subjectOf(freshEmail()), origin: 'stranger' };
     const through = await Promise.all(Array.from({ length: 50 }, () => reserveTry(q(), at)));
     expect(through.filter(Boolean)).to.have.length(5);
@@ -80,7 +80,7 @@ describe('being locked out', () => {
   });
   after(() => lk.stop());
 
-  it('stops a stranger who has the right password at last, not the device that signed in before', async () => {
+  it('#49 stops a stranger who has the right password at last, not the device that signed in before', async () => {
     const { email } = await makeUser(lk, appId);
     const home = lk.agent();
     expect(isSignedIn(await signInWithPassword(home, appId, email))).to.equal(true);
@@ -92,7 +92,7 @@ describe('being locked out', () => {
     expect(isSignedIn(await signInWithPassword(again, appId, email))).to.equal(true);
   });
 
-  it('counts fifty parallel wrong guesses as fifty, for an address without an account too', async function () {
+  it('#49 counts fifty parallel wrong guesses as fifty, for an address without an account too', async function () {
     this.timeout(180_000);
     const { email } = await makeUser(lk, appId);
     for (const address of [email, freshEmail()]) {

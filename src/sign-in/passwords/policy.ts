@@ -80,11 +80,11 @@ const LEET: Record<string, string> = {
 
 /** What is wrong with a new password, if anything. No composition rules (NIST SP 800-63B-4 §3.1.1.2). */
 export function faultOfPassword(input: string, context: PasswordContext): PasswordFault | undefined {
-  const password = foldPassword(input);
-  const length = lengthOf(password);
-  if (length < context.minLength)
-    return { key: 'problem.password_short', values: { min: context.minLength } };
+  // First: what follows is work that grows with the length.
   if (isTooLong(input)) return { key: 'problem.password_long', values: { max: MAX_LENGTH } };
+  const password = foldPassword(input);
+  if (lengthOf(password) < context.minLength)
+    return { key: 'problem.password_short', values: { min: context.minLength } };
   if (isPersonal(password.toLowerCase(), context)) return { key: 'problem.password_personal', values: {} };
   return isGuessable(password) ? { key: 'problem.password_common', values: {} } : undefined;
 }

@@ -15,6 +15,6 @@ export const password: Method = {
     show_password: true,
     action: `${at}/password`,
     forgot_url: `${at}/forgot`,
-    sign_up_url: settings.sign_up === 'open' ? `${at}/sign-up` : null,
+    sign_up_url: settings.sign_up !== 'invite_only' ? `${at}/sign-up` : null,
   }),
 };

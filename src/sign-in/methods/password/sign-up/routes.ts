@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import { passwordMinLength } from '../../../../apps/password-settings.ts';
 import { normalizeEmail } from '../../../../users/email.ts';
+import { isEmailDomainAllowed } from '../../../../users/email-domains.ts';
 import type { SignInDeps } from '../../../deps.ts';
 import { linkDead, nothingHere } from '../../../errors.ts';
 import { showCodeElsewhere, showRefused } from '../../../mailed-proof/elsewhere.ts';
@@ -54,6 +55,8 @@ async function begin(step: Step): Promise<void> {
   const typed = (form.email ?? '').slice(0, 254);
   if (email === undefined)
     return showForm(step, typed, { field: 'email', problem: sentence(ctx, 'problem.email') });
+  if (!isEmailDomainAllowed(email, step.snapshot.app.settings))
+    return showForm(step, typed, { field: 'email', problem: sentence(ctx, 'problem.email_domain') });
   const fault = await faultInWords(step, form.password, { email });
   if (fault) return showForm(step, typed, { field: 'password', problem: fault });
   await beginSignUp(step, email, form.password ?? '');
@@ -140,5 +143,5 @@ function showLate(request: LinkRequest, { proof }: Opened, problem?: string): vo
 
 function requireOpen(request: LinkRequest): void {
   requirePasswords(request);
-  if (request.snapshot.app.settings.sign_up !== 'open') throw nothingHere();
+  if (request.snapshot.app.settings.sign_up === 'invite_only') throw nothingHere();
 }
