@@ -1,8 +1,7 @@
 import Router from '@koa/router';
-import type { Context, Middleware, Next } from 'koa';
-import { Problem } from '../kernel/problem.ts';
-import { showPage } from '../http/page.ts';
+import type { Middleware } from 'koa';
 import { mountConsent, showConsent } from './consent/routes.ts';
+import { showDeadLinks } from './dead-links.ts';
 import type { SignInDeps } from './deps.ts';
 import { mountDevice, showDevice } from './device/routes.ts';
 import { spendResult } from './complete.ts';
@@ -48,15 +47,4 @@ async function cancel(step: Step): Promise<void> {
   const { ctx, deps, appId, interaction } = step;
   await deps.db.transaction(appId, (tx) => spendResult(tx, interaction));
   await deps.interactions.abort(ctx, interaction);
-}
-
-/** Problem `sign_in.link_dead` has a page of its own; every other one is rendered where all are. */
-async function showDeadLinks(deps: SignInDeps, ctx: Context, next: Next): Promise<void> {
-  try {
-    await next();
-  } catch (error) {
-    if (!(error instanceof Problem) || error.code !== 'sign_in.link_dead') throw error;
-    ctx.status = error.status;
-    showPage(ctx, deps, 'sign-in/link-dead', { start_url: ctx.state.startUrl ?? null });
-  }
 }

@@ -14,6 +14,8 @@ export async function sweepExpired(operatorDb: Database): Promise<number> {
     sql`with gone as (select ctid from spent where expires_at < now() limit ${BATCH}) delete from spent using gone where spent.ctid = gone.ctid returning 1`,
     sql`with gone as (select ctid from denied_tokens where expires_at < now() limit ${BATCH}) delete from denied_tokens using gone where denied_tokens.ctid = gone.ctid returning 1`,
     sql`with gone as (select ctid from idempotency_keys where expires_at < now() limit ${BATCH}) delete from idempotency_keys using gone where idempotency_keys.ctid = gone.ctid returning 1`,
+    sql`with gone as (select ctid from email_changes where expires_at < now() limit ${BATCH}) delete from email_changes using gone where email_changes.ctid = gone.ctid returning 1`,
+    sql`with gone as (select ctid from email_undos where expires_at < now() limit ${BATCH}) delete from email_undos using gone where email_undos.ctid = gone.ctid returning 1`,
     sql`with gone as (select ctid from sign_in_failures where last_failed_at < now() - interval '2 days' limit ${BATCH}) delete from sign_in_failures using gone where sign_in_failures.ctid = gone.ctid returning 1`,
     // A session's tombstone stays until its absolute limit (one that nobody ended is ended first, so that its clients
     // are told: users/logout/end-expired.ts), a grant's as long as its tokens could have lived.

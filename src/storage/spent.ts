@@ -16,6 +16,8 @@ export type SpentKind =
   | 'device_code'
   | 'device_confirmation'
   | 'totp_setup'
+  | 'email_change'
+  | 'email_undo'
   | 'passkey_challenge';
 
 /**

@@ -5,6 +5,7 @@ import type { Access } from './access.ts';
 import { requireEmail, requirePassword, requirePhone, requireSmallMetadata } from './create-user.ts';
 import { disableUser, enableUser } from './disable-user.ts';
 import { userNotFound } from './errors.ts';
+import { dropEmailChange } from './email-changes/store.ts';
 import { setPassword } from './passwords/store.ts';
 import { changeProfile, type ProfileChange } from './profile.ts';
 import {
@@ -59,6 +60,7 @@ export async function updateUser(deps: UpdateUserDeps, input: UpdateUser): Promi
     if (hash !== undefined) await setPassword(tx, { appId, userId, hash });
     const newEmail = change.email !== undefined && change.email !== user.email;
     if (hash !== undefined || newEmail) {
+      await dropEmailChange(tx, appId, userId);
       await deps.access.endUserAccess(tx, {
         appId,
         userId,

@@ -1,6 +1,7 @@
 import type { Transaction } from '../../storage/database.ts';
 import { removeAllFactors } from '../../users/factors/remove.ts';
 import { forgetDevices } from '../../users/devices/store.ts';
+import { dropEmailChange } from '../../users/email-changes/store.ts';
 import { removePassword } from '../../users/passwords/store.ts';
 import { lockUser, markEmailVerified } from '../../users/store.ts';
 import type { User } from '../../users/user.ts';
@@ -47,6 +48,7 @@ async function takeOver(
 ): Promise<void> {
   await removePassword(tx, appId, userId);
   await removeAllFactors(tx, appId, userId);
+  await dropEmailChange(tx, appId, userId);
   await forgetDevices(tx, appId, userId);
   await deps.access.endUserAccess(tx, {
     appId,

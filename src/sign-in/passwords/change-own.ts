@@ -4,6 +4,7 @@ import { audit } from '../../events/audit.ts';
 import type { Author } from '../../events/author.ts';
 import { scoped, type Transaction } from '../../storage/database.ts';
 import { forgetDevices } from '../../users/devices/store.ts';
+import { dropEmailChange } from '../../users/email-changes/store.ts';
 import { passwordHashOf, removePassword, setPassword } from '../../users/passwords/store.ts';
 import { lockUser, userById } from '../../users/store.ts';
 import type { User } from '../../users/user.ts';
@@ -109,6 +110,7 @@ async function endOthers(tx: Transaction, owner: Owner, user: User, type: string
     why: 'password_changed',
     exceptSessionUid: session.uid,
   });
+  await dropEmailChange(tx, appId, userId);
   await forgetDevices(tx, appId, userId, deviceOf(ctx, deps.config, appId));
   await audit(tx, { ...by, appId, type, userId, result: 'success' });
   tx.afterCommit(async () => {

@@ -1,9 +1,12 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
+import { showDeadLinks } from '../../sign-in/dead-links.ts';
 import { endAccess, showApps } from './apps.ts';
 import type { AccountDeps } from './deps.ts';
 import { addPasskey, nameAnew, removePasskey, showNewPasskey, showPasskeys } from './passkeys.ts';
 import { endOne, endOthers, showSessions } from './sessions.ts';
+import { askForChange, cancelChange, confirmChange, showIdentifiers, typeCode } from './identifiers.ts';
+import { onMailedLink, openChange, refuseChange, showUndo, undoChange } from './mailed-links.ts';
 import { changePassword, removePassword, showPassword } from './password.ts';
 import { saveProfile, showProfile } from './profile.ts';
 import { accountPages, comeBack, firstPage, goBack, onAccount, onRecentAccount } from './visit.ts';
@@ -13,6 +16,15 @@ import { accountPages, comeBack, firstPage, goBack, onAccount, onRecentAccount }
 // GET  /auth/{app_id}/account/{page}/prove               signs in anew, if that was long ago, and comes back
 // GET  /auth/{app_id}/account/profile                    what the person's applications are told
 // POST /auth/{app_id}/account/profile
+// GET  /auth/{app_id}/account/identifiers                the address, and the one that is to take its place
+// POST /auth/{app_id}/account/identifiers                {email}
+// POST /auth/{app_id}/account/identifiers/code           {code}: shown where the mail to the new address was opened
+// POST /auth/{app_id}/account/identifiers/cancel
+// GET  /auth/{app_id}/account/identifiers/confirm/{secret}   ← the mail to the new address; spends nothing
+// POST /auth/{app_id}/account/identifiers/confirm/{secret}
+// POST /auth/{app_id}/account/identifiers/confirm/{secret}/refuse   "it was not me"
+// GET  /auth/{app_id}/account/identifiers/undo/{secret}      ← the mail to the old address; spends nothing
+// POST /auth/{app_id}/account/identifiers/undo/{secret}
 // GET  /auth/{app_id}/account/password
 // POST /auth/{app_id}/account/password                   {current_password, new_password}
 // POST /auth/{app_id}/account/password/remove
@@ -28,6 +40,7 @@ import { accountPages, comeBack, firstPage, goBack, onAccount, onRecentAccount }
 // POST /auth/{app_id}/account/apps/{client_id}/end
 export function accountRoutes(deps: AccountDeps): Middleware {
   const router = new Router({ sensitive: true, prefix: '/auth/:app_id/account' });
+  router.use((ctx, next) => showDeadLinks(deps, ctx as unknown as Context, next));
   router.get(
     '/',
     onAccount(deps, firstPage, (visit) => goBack(visit, firstPage)),
@@ -40,6 +53,7 @@ export function accountRoutes(deps: AccountDeps): Middleware {
   router.get('/signed-in', (ctx) => comeBack(deps, ctx as unknown as Context));
   router.get('/profile', onAccount(deps, 'profile', showProfile));
   router.post('/profile', onAccount(deps, 'profile', saveProfile));
+  mountIdentifiers(router, deps);
   router.get(
     '/password',
     onAccount(deps, 'password', (visit) => showPassword(visit)),
@@ -63,4 +77,19 @@ export function accountRoutes(deps: AccountDeps): Middleware {
   router.get('/apps', onAccount(deps, 'apps', showApps));
   router.post('/apps/:client_id/end', onRecentAccount(deps, 'apps', endAccess));
   return router.routes() as unknown as Middleware;
+}
+
+function mountIdentifiers(router: Router, deps: AccountDeps): void {
+  router.get(
+    '/identifiers',
+    onAccount(deps, 'identifiers', (visit) => showIdentifiers(visit)),
+  );
+  router.post('/identifiers', onRecentAccount(deps, 'identifiers', askForChange));
+  router.post('/identifiers/code', onAccount(deps, 'identifiers', typeCode));
+  router.post('/identifiers/cancel', onAccount(deps, 'identifiers', cancelChange));
+  router.get('/identifiers/confirm/:secret', onMailedLink(deps, openChange));
+  router.post('/identifiers/confirm/:secret', onAccount(deps, 'identifiers', confirmChange));
+  router.post('/identifiers/confirm/:secret/refuse', onMailedLink(deps, refuseChange));
+  router.get('/identifiers/undo/:secret', onMailedLink(deps, showUndo));
+  router.post('/identifiers/undo/:secret', onMailedLink(deps, undoChange));
 }

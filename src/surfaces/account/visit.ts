@@ -18,7 +18,7 @@ import { noSuchApp, notSignedIn } from './errors.ts';
 import { askedByWord, fieldsOfWayBack, type WayBack, wayBackOf, wordOfWayBack } from './way-back.ts';
 
 /** Pages of the account, in the order of their links. The name is the last part of the address. */
-export const accountPages = ['profile', 'password', 'passkeys', 'sessions', 'apps'] as const;
+export const accountPages = ['profile', 'identifiers', 'password', 'passkeys', 'sessions', 'apps'] as const;
 export type AccountPage = (typeof accountPages)[number];
 export const firstPage: AccountPage = 'profile';
 
@@ -54,13 +54,16 @@ export function onAccount(deps: AccountDeps, page: AccountPage, handler: Handler
     const wayBack = wayBackOf(snapshot, ctx.method === 'POST' ? form : ctx.query);
     if (!session) return goSignIn({ ctx, deps, snapshot, at, wayBack }, page);
     // A token of the session that showed the form: one left over from another person's visit does nothing.
-    const csrfScope = `${appId}:account:${session.uid}`;
+    const csrfScope = accountCsrfScope(appId, session);
     stateOf(ctx).csrfScope = csrfScope;
     if (ctx.method === 'POST') requireCsrf(ctx, csrfScope, form.csrf);
     const by: Author = { ...authorOf(ctx), actor: { type: 'user', id: session.userId } };
     await handler({ ctx, deps, appId, snapshot, session, at, root, form, by, wayBack });
   };
 }
+
+export const accountCsrfScope = (appId: string, { uid }: Pick<BrowserSession, 'uid'>): string =>
+  `${appId}:account:${uid}`;
 
 /** The same for what takes something away. Somebody who signed in long ago does so again and then chooses again. */
 export function onRecentAccount(deps: AccountDeps, page: AccountPage, handler: Handler) {
@@ -123,6 +126,9 @@ function goSignIn(
 
 const NOTICES = [
   'profile',
+  'email',
+  'email_asked',
+  'email_cancelled',
   'password',
   'password_set',
   'password_removed',

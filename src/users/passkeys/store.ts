@@ -149,3 +149,13 @@ export async function deletePasskeys(tx: Queryable, appId: string, userId: strin
   );
   return rows.length;
 }
+
+/** Those added since then. */
+export async function deletePasskeysSince(
+  tx: Queryable,
+  at: { appId: string; userId: string; since: Date },
+): Promise<void> {
+  await tx.query(
+    sql`delete from passkeys where app_id = ${at.appId} and user_id = ${at.userId} and created_at >= ${at.since}`,
+  );
+}

@@ -2,6 +2,8 @@ import { audit } from '../../../../events/audit.ts';
 import type { Transaction } from '../../../../storage/database.ts';
 import { removeAllFactors } from '../../../../users/factors/remove.ts';
 import { forgetDevices } from '../../../../users/devices/store.ts';
+import { dropEmailChange } from '../../../../users/email-changes/store.ts';
+import { deletePasskeys } from '../../../../users/passkeys/store.ts';
 import { setPassword } from '../../../../users/passwords/store.ts';
 import { lockUser, markEmailVerified } from '../../../../users/store.ts';
 import type { User } from '../../../../users/user.ts';
@@ -49,6 +51,8 @@ async function recover(tx: Transaction, request: LinkRequest, proof: Proof, hash
   if (!user.emailVerified) await removeAllFactors(tx, appId, userId);
   await setPassword(tx, { appId, userId, hash });
   await markEmailVerified(tx, appId, userId, email);
+  await dropEmailChange(tx, appId, userId);
+  await deletePasskeys(tx, appId, userId);
   // The browser that recovers keeps its session, under a new id; sign-in renews it.
   const exceptSessionUid = 'interaction' in request ? (request as Step).interaction.sessionUid : undefined;
   await deps.access.endUserAccess(tx, { appId, userId, why: 'password_reset', exceptSessionUid });
