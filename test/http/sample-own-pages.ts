@@ -1,4 +1,4 @@
-import type { SamplePage } from './sample-pages.ts';
+import { type SamplePage, WOLF } from './sample-pages.ts';
 
 type MakePage = (name: string, model: object, variant?: string) => SamplePage;
 
@@ -36,6 +36,25 @@ export function sampleOwnPages(
     choices,
     problem: null,
   };
+  const identifiers = {
+    current: 'mara.lindqvist@example.com',
+    is_verified: true,
+    phone: '+351211234567',
+    pending: null,
+    email: '',
+    action: '/identifiers',
+    code_action: '/code',
+    cancel_action: '/cancel',
+    prove_url: null,
+    problem: null,
+    problem_field: undefined,
+  };
+  const pending = { email: 'mara@wolf.example', until: '2026-11-22T09:41:00Z' };
+  const alone = (name: string, model: object): SamplePage => ({
+    view: `account/${name}`,
+    model: { csrf: 'kJ3t-csrf-sample', ...model },
+    app: WOLF,
+  });
   const password = {
     email: 'mara.lindqvist@example.com',
     has_password: true,
@@ -57,6 +76,34 @@ export function sampleOwnPages(
       },
       'problem',
     ),
+    page('identifiers', identifiers),
+    page(
+      'identifiers',
+      { ...identifiers, pending, way_back: wayBack, notice: say('account.done_email_asked') },
+      'pending',
+    ),
+    page(
+      'identifiers',
+      { ...identifiers, pending, problem: say('problem.code'), problem_field: 'code' },
+      'code',
+    ),
+    page(
+      'identifiers',
+      { ...identifiers, email: 'mara@', problem: say('problem.email'), problem_field: 'email' },
+      'problem',
+    ),
+    alone('email-confirm', { action: '/confirm', email: pending.email, back_url: '/back' }),
+    alone('email-elsewhere', {
+      code: '482913',
+      place: '203.0.113.7',
+      device: 'Firefox on Windows',
+      requested_at: '2026-11-21T09:41:00Z',
+      requested_at_text: null,
+      refuse_action: '/refuse',
+    }),
+    alone('email-refused', {}),
+    alone('email-undo', { action: '/undo', email: identifiers.current }),
+    alone('email-undone', { email: identifiers.current, start_url: 'https://wolf.example/' }),
     page('password', password),
     page(
       'password',

@@ -12,7 +12,7 @@ import {
   emailUndoByDigest,
   takeEmailUndo,
 } from '../../users/email-changes/store.ts';
-import { deletePasskeysSince } from '../../users/passkeys/store.ts';
+import { removeFactorsSince } from '../../users/factors/remove.ts';
 import { removePassword } from '../../users/passwords/store.ts';
 import { lockUser } from '../../users/store.ts';
 import { authorOf } from '../author.ts';
@@ -57,7 +57,7 @@ export async function undoEmailChange(at: At): Promise<void> {
     if (user.email !== undo.old_email) await replace(tx, { appId, userId, email: undo.old_email });
     await dropEmailChange(tx, appId, userId);
     await removePassword(tx, appId, userId);
-    await deletePasskeysSince(tx, { appId, userId, since: enrolledAround(undo) });
+    await removeFactorsSince(tx, { appId, userId, since: enrolledAround(undo) });
     await forgetDevices(tx, appId, userId);
     await deps.access.endUserAccess(tx, { appId, userId, why: 'email_change_undone' });
     for (const to of new Set([undo.old_email, user.email]))
@@ -68,5 +68,5 @@ export async function undoEmailChange(at: At): Promise<void> {
   });
 }
 
-/** Older passkeys and factors stay: a mailbox alone must not be a way round them. */
+/** Whoever changed the address was in the account before that; how long, nobody knows. */
 const enrolledAround = ({ asked_at }: EmailUndo): Date => new Date(asked_at.getTime() - seconds.day * 1000);

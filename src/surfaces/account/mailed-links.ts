@@ -6,7 +6,11 @@ import { stateOf } from '../../http/request-state.ts';
 import { originOf } from '../../http/site.ts';
 import { browserSession } from '../../oidc/browser-session.ts';
 import { authorOf } from '../../sign-in/author.ts';
-import { drawCodeOfChange, openEmailChange, refuseEmailChange } from '../../sign-in/email-change/elsewhere.ts';
+import {
+  drawCodeOfChange,
+  openEmailChange,
+  refuseEmailChange,
+} from '../../sign-in/email-change/elsewhere.ts';
 import { openUndo, undoEmailChange } from '../../sign-in/email-change/undo.ts';
 import type { AccountDeps } from './deps.ts';
 import { accountCsrfScope, enter } from './visit.ts';

@@ -1,7 +1,7 @@
 import type { Queryable } from '../../storage/database.ts';
-import { deletePasskeys } from '../passkeys/store.ts';
+import { deletePasskeys, deletePasskeysSince } from '../passkeys/store.ts';
 import { removeRecoveryCodes } from '../recovery-codes/store.ts';
-import { removeTotp } from '../totp/store.ts';
+import { removeTotp, removeTotpSince } from '../totp/store.ts';
 import { forgetTrustedDevices } from '../trusted-devices/store.ts';
 import { canShowFactor, enrolledFactors } from './enrolled.ts';
 
@@ -20,4 +20,13 @@ export async function removeAllFactors(tx: Queryable, appId: string, userId: str
 export async function afterFactorChange(tx: Queryable, appId: string, userId: string): Promise<void> {
   await forgetTrustedDevices(tx, appId, userId);
   if (!canShowFactor(await enrolledFactors(tx, appId, userId))) await removeRecoveryCodes(tx, appId, userId);
+}
+
+/** Those that were set up since then, by somebody else perhaps. Older ones stay: a mailbox alone is no way round them. */
+export async function removeFactorsSince(
+  tx: Queryable,
+  at: { appId: string; userId: string; since: Date },
+): Promise<void> {
+  await deletePasskeysSince(tx, at);
+  if (await removeTotpSince(tx, at)) await removeRecoveryCodes(tx, at.appId, at.userId);
 }

@@ -1,5 +1,5 @@
 import type { Route } from '../../../http/route-table.ts';
-import { type Attempt, attempt, carriedCookies, cookieOf, fill, type World } from './attempt.ts';
+import { type Attempt, attempt, carried, carriedCookies, cookieOf, fill, type World } from './attempt.ts';
 import type { Cookie } from './browser.ts';
 
 const ACCOUNT = '/auth/:app_id/account';
@@ -8,6 +8,7 @@ const ACCOUNT = '/auth/:app_id/account';
 export function accountRule(world: World, route: Route): Attempt[] | undefined {
   if (route.path !== ACCOUNT && !route.path.startsWith(`${ACCOUNT}/`)) return undefined;
   const { a, b } = world;
+  if (route.path.includes('/:secret')) return byMail(world, route);
   const known = { ...a.ids, app_id: b.appId };
   if (fill(route.path, known) === undefined) return undefined;
   if (route.path === `${ACCOUNT}/signed-in`) return comingBack(world, route);
@@ -98,4 +99,24 @@ function comingBack(world: World, route: Route): Attempt[] {
       ),
     ],
   );
+}
+
+/** Links that were mailed to people of A, at B, in A's browser and with the tokens of A's forms. */
+function byMail(world: World, route: Route): Attempt[] {
+  const { a, b, baseUrl } = world;
+  const secrets = carried(a).filter(({ kind }) => /link|invitation|code|interaction/.test(kind));
+  return secrets.flatMap(({ kind, value }) => {
+    const url = baseUrl + fill(route.path, { app_id: b.appId, secret: value })!;
+    return carriedCookies(world, a.browser.cookies(), 'session cookie').map(({ how, cookie }) =>
+      attempt(
+        { route, url },
+        {
+          credential: kind,
+          how: `in the address, the session cookie ${how}`,
+          headers: { cookie },
+          fields: route.method === 'POST' ? { csrf: a.accountCsrf } : {},
+        },
+      ),
+    );
+  });
 }

@@ -152,6 +152,8 @@ export function carried({
           { kind: 'recovery link', value: mailed.reset, fields: ['token', 'code'] },
           { kind: 'sign-up link', value: mailed.signUp, fields: ['token', 'code'] },
           { kind: 'invitation', value: mailed.invitation, fields: ['token', 'code'] },
+          { kind: 'link to a new address', value: mailed.newAddress, fields: ['token', 'code'] },
+          { kind: 'link to take an address back', value: mailed.undoAddress, fields: ['token', 'code'] },
         ]
       : []),
   ];

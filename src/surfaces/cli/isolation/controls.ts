@@ -126,6 +126,8 @@ function fromMails(stage: Stage, side: Side): Check[] {
     ['recovery link', readable(`${at}/reset/${mailed.reset}`)],
     ['sign-up link', readable(`${at}/sign-up/${mailed.signUp}`)],
     ['invitation', readable(`${own}/invitation/${mailed.invitation}`)],
+    ['link to a new address', readable(`${own}/account/identifiers/confirm/${mailed.newAddress}`)],
+    ['link to take an address back', readable(`${own}/account/identifiers/undo/${mailed.undoAddress}`)],
     ['magic link', readable(`${at}/magic-link/${mailed.magicLink}`)],
     ['mailed code', () => arrive(side, browser, `${at}/magic-link/code`, { csrf, code: mailed.code ?? '' })],
   ];

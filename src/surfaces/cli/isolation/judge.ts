@@ -12,7 +12,7 @@ export function secretsOf(side: Side): string[] {
     one.bound,
   ]);
   const cookies = [...browser.cookies(), ...waiting.browser.cookies()].map(({ value }) => value);
-  const links = mailed ? [mailed.magicLink, mailed.reset, mailed.signUp, mailed.invitation] : [];
+  const links = mailed ? Object.values(mailed).filter((one) => typeof one === 'string') : [];
   const words = [first.secret, further.secret, service.secret, user.userId, user.name];
   const more = [
     user.password,

@@ -1,5 +1,7 @@
 import { Authenticator, optionsOn } from './authenticator.ts';
 import { Browser, formOf } from './browser.ts';
+import { linkIn } from './mailbox.ts';
+import { moving } from './moving.ts';
 import { makeOptional, optionalFeatures } from './optional.ts';
 import { registerItself } from './registration.ts';
 import {
@@ -187,22 +189,6 @@ async function mailed(
     reset: await link(user.email, 'reset'),
     signUp: await link(newcomer, 'sign-up'),
     invitation: await link(guest, 'invitation'),
+    ...(await moving(stage, side)),
   };
-}
-
-const MAIL_LIMIT_MS = 20_000;
-
-async function linkIn(
-  mailbox: NonNullable<Stage['mailbox']>,
-  address: string,
-  pattern: string,
-): Promise<string> {
-  for (const deadline = Date.now() + MAIL_LIMIT_MS; Date.now() < deadline; ) {
-    for (const text of await mailbox(address)) {
-      const [, secret] = new RegExp(pattern).exec(text) ?? [];
-      if (secret !== undefined) return secret;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`the mail with ${pattern} never came`);
 }

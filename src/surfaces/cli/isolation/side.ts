@@ -49,6 +49,9 @@ export type Mailed = {
   reset: string;
   signUp: string;
   invitation: string;
+  /** Proves an address that is to take the place of another; takes that back. */
+  newAddress: string;
+  undoAddress: string;
 };
 
 /** What is off by default, and on in the throw-away apps. */

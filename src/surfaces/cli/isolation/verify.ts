@@ -237,7 +237,7 @@ function skippedIn(
     skipped.push({ what: `${all - routes.length} of ${all} routes`, why: 'not asked for, see --only' });
   if (!a.mailed)
     skipped.push({
-      what: 'magic link, mailed code, recovery link, sign-up link, invitation',
+      what: 'magic link, mailed code, recovery link, sign-up link, invitation, links to new and old addresses',
       why: 'mail can be read in the development inbox only',
     });
   if (!isSpread)

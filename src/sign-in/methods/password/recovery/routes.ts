@@ -1,8 +1,11 @@
 import type Router from '@koa/router';
 import { passwordMinLength } from '../../../../apps/password-settings.ts';
+import { scoped } from '../../../../storage/database.ts';
 import { normalizeEmail } from '../../../../users/email.ts';
+import { countPasskeys } from '../../../../users/passkeys/store.ts';
 import type { SignInDeps } from '../../../deps.ts';
 import { askedAddress } from '../../../mailed-proof/store.ts';
+import type { Proof } from '../../../mailed-proof/proof.ts';
 import { openLink } from '../../../mailed-proof/open.ts';
 import { goTo } from '../../../onward.ts';
 import { sentence, show } from '../../../page.ts';
@@ -60,7 +63,7 @@ async function open(request: LinkRequest): Promise<void> {
   const { proof } = await openLink(request, KIND);
   // Where it began, the form ends at the app, and the page's policy has to allow that.
   await livingStep(request);
-  showNewPassword(request, proof.email);
+  await showNewPassword(request, proof);
 }
 
 async function save(request: LinkRequest): Promise<void> {
@@ -69,7 +72,7 @@ async function save(request: LinkRequest): Promise<void> {
   const { proof } = await openLink(request, KIND);
   const step = await livingStep(request);
   const fault = await faultInWords(request, form.new_password, proof);
-  if (fault) return showNewPassword(request, proof.email, fault);
+  if (fault) return showNewPassword(request, proof, fault);
   if (step) return resetAndSignIn(step, proof, form.new_password ?? '');
   await resetPassword(request, proof, form.new_password ?? '');
   show(request, 'recovery/done', { start_url: ctx.state.startUrl ?? null });
@@ -86,12 +89,16 @@ async function livingStep(request: LinkRequest): Promise<Step | undefined> {
   return { ...request, interaction };
 }
 
-function showNewPassword(request: LinkRequest, email: string, problem?: string): void {
-  const min_length = passwordMinLength(request.snapshot.app.settings);
+async function showNewPassword(request: LinkRequest, proof: Proof, problem?: string): Promise<void> {
+  const { ctx, deps, appId, snapshot } = request;
+  const { email, userId = '' } = proof;
+  const min_length = passwordMinLength(snapshot.app.settings);
+  // Only who holds the mail learns it.
+  const has_passkeys = (await countPasskeys(scoped(deps.db, appId), appId, userId)) > 0;
   show(
     request,
     'recovery/new-password',
-    { action: request.ctx.path, email, min_length, problem: problem ?? null },
+    { action: ctx.path, email, min_length, has_passkeys, problem: problem ?? null },
     problem ? 400 : 200,
   );
 }
