@@ -16,7 +16,7 @@ import type { User } from '../../users/user.ts';
 import { linkDead } from '../errors.ts';
 import { subjectOf } from '../lockout/attempt.ts';
 import { throttleNetwork } from '../lockout/network.ts';
-import { countCode, uncountCode } from '../lockout/store.ts';
+import { countCode, MAILED_CODE, uncountCode } from '../lockout/store.ts';
 import { isCode, readCode } from '../mailed-proof/code.ts';
 import { CODE_TRIES, CODES_A_DAY } from '../mailed-proof/proof.ts';
 import { killProofsOf } from '../mailed-proof/store.ts';
@@ -36,7 +36,7 @@ export async function confirmEmailChange(owner: Owner, digest: string, way: 'lin
     await replace(tx, { appId, userId, email: change.new_email });
     // An address that nobody has proved may be a stranger's: it is told nothing, and can take nothing back.
     if (user.emailVerified) await giveUndo(tx, owner, user, change);
-    if (way === 'code') await uncountCode(tx, appId, subjectOf(user.email));
+    if (way === 'code') await uncountCode(tx, { appId, subject: subjectOf(user.email), origin: MAILED_CODE });
     await audit(tx, { ...by, appId, type: 'email.changed', userId, result: 'success', details: { way } });
     tx.afterCommit(async () => {
       await killProofsOf(deps.ephemeral, appId, 'magic_link', user.email);
@@ -92,7 +92,8 @@ export async function confirmByCode(
   const change = await countCodeOfChange(q, appId, session.userId);
   if (!user || !change || change.tries > CODE_TRIES) return 'problem.code_dead';
   // Of the account that changes: the address that is asked for may be somebody else's, who keeps their own ten.
-  if ((await countCode(q, appId, subjectOf(user.email))) > CODES_A_DAY) return 'problem.code_dead';
+  const counted = { appId, subject: subjectOf(user.email), origin: MAILED_CODE };
+  if ((await countCode(q, counted)) > CODES_A_DAY) return 'problem.code_dead';
   const { digest, code_mac: mac, tries } = change;
   if (isCode(deps.rootKeys, { digest, code }, mac ?? undefined)) {
     await confirmEmailChange(owner, digest, 'code');
