@@ -3,7 +3,6 @@ import type { Transaction } from '../../../../storage/database.ts';
 import { removeAllFactors } from '../../../../users/factors/remove.ts';
 import { forgetDevices } from '../../../../users/devices/store.ts';
 import { dropEmailChange } from '../../../../users/email-changes/store.ts';
-import { deletePasskeys } from '../../../../users/passkeys/store.ts';
 import { setPassword } from '../../../../users/passwords/store.ts';
 import { lockUser, markEmailVerified } from '../../../../users/store.ts';
 import type { User } from '../../../../users/user.ts';
@@ -17,6 +16,7 @@ import { killProofsOf } from '../../../mailed-proof/store.ts';
 import { spendProof } from '../../../mailed-proof/try-code.ts';
 import type { LinkRequest, Step } from '../../../step.ts';
 import { tellOwner } from '../../../tell-owner.ts';
+import { removeNewPasskeys } from './new-passkeys.ts';
 
 /** Sets the new password and signs in where the recovery began. Problem `sign_in.link_dead` when it was used before. */
 export async function resetAndSignIn(step: Step, proof: Proof, password: string): Promise<void> {
@@ -52,7 +52,7 @@ async function recover(tx: Transaction, request: LinkRequest, proof: Proof, hash
   await setPassword(tx, { appId, userId, hash });
   await markEmailVerified(tx, appId, userId, email);
   await dropEmailChange(tx, appId, userId);
-  await deletePasskeys(tx, appId, userId);
+  await removeNewPasskeys(tx, { appId, userId, snapshot: request.snapshot });
   // The browser that recovers keeps its session, under a new id; sign-in renews it.
   const exceptSessionUid = 'interaction' in request ? (request as Step).interaction.sessionUid : undefined;
   await deps.access.endUserAccess(tx, { appId, userId, why: 'password_reset', exceptSessionUid });

@@ -2,7 +2,6 @@ import type Router from '@koa/router';
 import { passwordMinLength } from '../../../../apps/password-settings.ts';
 import { scoped } from '../../../../storage/database.ts';
 import { normalizeEmail } from '../../../../users/email.ts';
-import { countPasskeys } from '../../../../users/passkeys/store.ts';
 import type { SignInDeps } from '../../../deps.ts';
 import { askedAddress } from '../../../mailed-proof/store.ts';
 import type { Proof } from '../../../mailed-proof/proof.ts';
@@ -13,6 +12,7 @@ import { interactionPath, type LinkRequest, onLink, onStep, type Step, stayWith 
 import { faultInWords } from '../../../passwords/new-password.ts';
 import { requirePasswords } from '../routes.ts';
 import { askForReset } from './ask.ts';
+import { hasNewPasskeys } from './new-passkeys.ts';
 import { resetAndSignIn, resetPassword } from './reset.ts';
 
 const KIND = 'reset';
@@ -94,7 +94,7 @@ async function showNewPassword(request: LinkRequest, proof: Proof, problem?: str
   const { email, userId = '' } = proof;
   const min_length = passwordMinLength(snapshot.app.settings);
   // Only who holds the mail learns it.
-  const has_passkeys = (await countPasskeys(scoped(deps.db, appId), appId, userId)) > 0;
+  const has_passkeys = await hasNewPasskeys(scoped(deps.db, appId), { appId, userId, snapshot });
   show(
     request,
     'recovery/new-password',
