@@ -22,6 +22,7 @@ import { openStores, type Stores } from './open-stores.ts';
 import { requireBreachedFile } from './sign-in/passwords/breached/file.ts';
 import { createPasswordHasher } from './sign-in/passwords/hash.ts';
 import { sendInvitation } from './sign-in/invitation/send.ts';
+import { relatedOrigins } from './sign-in/passkeys/related-origins.ts';
 import { signInRoutes } from './sign-in/routes.ts';
 import { sweepExpired } from './storage/operator-sweep.ts';
 import { accountRoutes } from './surfaces/account/routes.ts';
@@ -158,6 +159,7 @@ function doors(
     operationsRoutes({ config, health, metrics }),
     assets.middleware,
     protectedResources({ baseUrl, registry }),
+    relatedOrigins({ baseUrl, registry }),
     protocolDoors({
       ...http,
       ...published,

@@ -5,6 +5,9 @@ export const attestationFormats = ['packed', 'tpm', 'android-key', 'apple', 'fid
 
 const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
+const isWebOrigin = (text: string): boolean =>
+  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
 /** Settings of an app about passkeys. */
 export const passkeySettings = {
   /**
@@ -27,12 +30,7 @@ export const passkeySettings = {
    * without one it has no effect.
    */
   passkey_related_origins: z
-    .array(
-      z
-        .httpUrl()
-        .max(300)
-        .refine((url) => new URL(url).origin === url, 'must be an origin, such as https://example.com'),
-    )
+    .array(z.string().max(300).refine(isWebOrigin, 'must be an origin, such as https://example.com'))
     .max(20)
     .default([]),
 };

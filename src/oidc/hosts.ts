@@ -22,7 +22,7 @@ export type HostsDeps = Pick<HttpDeps, 'log'> & {
 /** Whoever watches the process asks by address, and also while the store that knows the domains is away. */
 const WATCHED = new Set(['/healthz', '/readyz', '/health']);
 /** What is published below an issuer by others than the protocol library (protected-resources.ts). */
-const PUBLISHED = new Set(['/.well-known/oauth-protected-resource/userinfo']);
+const PUBLISHED = new Set(['/.well-known/oauth-protected-resource/userinfo', '/.well-known/webauthn']);
 const WARN_EVERY_MS = 60_000;
 
 /**
