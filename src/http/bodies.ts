@@ -89,14 +89,10 @@ function refuseHostileShape(root: unknown): void {
   const open: [unknown, number][] = [[root, 0]];
   for (let item = open.pop(); item; item = open.pop()) {
     const [value, depth] = item;
-    if (typeof value === 'string' && !isStorable(value)) throw malformed('The body holds text that is none.');
     if (typeof value !== 'object' || value === null) continue;
     if (depth >= MAX_DEPTH) throw malformed('The body is nested too deeply.');
     // JSON.parse makes it an own property; the first copy by assignment would make it the prototype.
     if (Object.hasOwn(value, '__proto__')) throw malformed('The body holds a forbidden name.');
-    for (const [name, inner] of Object.entries(value)) open.push([name, depth + 1], [inner, depth + 1]);
+    for (const inner of Object.values(value)) open.push([inner, depth + 1]);
   }
 }
-
-/** Half a surrogate pair is no character, and neither it nor a NUL fits into a column. */
-const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');

@@ -94,7 +94,7 @@ describe('hostile input', function () {
         `{"profile":{"name":"${text}"}}`,
       ]) {
         const answer = await patchUser(body);
-        expect([answer.status, answer.body.code], body).to.deep.equal([400, 'request.malformed']);
+        expect([answer.status, answer.body.code], body).to.deep.equal([400, 'request.invalid']);
       }
     const nul = 'a\0b';
     const tokenOf = (claims: object): string =>

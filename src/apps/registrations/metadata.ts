@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type App, clientSettingsSchema, type ClientType } from '../app.ts';
 import type { AuthMethod } from '../authentication-settings.ts';
 import { type ClientFacts, displayName, requireSoundClient } from '../clients/client-input.ts';
+import { findUnstorable } from '../../kernel/storable-text.ts';
 import { metadataInvalid } from './errors.ts';
 
 const uris = z.array(z.string().min(1).max(2048)).max(20).optional();
@@ -40,6 +41,8 @@ export function readMetadata(app: App, kind: 'dynamic' | 'document', input: unkn
     const [issue] = result.error.issues;
     throw metadataInvalid(issue!.path.join('.') || 'body', issue!.message);
   }
+  const unfit = findUnstorable(input);
+  if (unfit !== undefined) throw metadataInvalid(unfit || 'body', 'holds a character that is no text');
   const metadata = result.data;
   const grantTypes = grantTypesOf(app, kind, metadata);
   const service = grantTypes.includes('client_credentials');

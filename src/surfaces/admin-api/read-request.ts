@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type { z } from 'zod';
 import { fieldsOf, jsonBody, rawBody } from '../../http/bodies.ts';
 import type { Author } from '../../events/author.ts';
+import { findUnstorable } from '../../kernel/storable-text.ts';
 import { invalidValue, noSuchRoute, unknownField } from './errors.ts';
 import type { Call, Operation } from './operation.ts';
 
@@ -66,16 +67,4 @@ function asProblem(issues: readonly z.core.$ZodIssue[]) {
     issue.path.length ? issue.path.map(String).join('.').slice(0, 200) : undefined,
     issue.message,
   );
-}
-
-/** The path of the first string that Postgres can not keep: U+0000 and halves of surrogate pairs. '' for the root. */
-function findUnstorable(value: unknown, path = ''): string | undefined {
-  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? path : undefined;
-  if (typeof value !== 'object' || value === null) return undefined;
-  for (const [name, inner] of Object.entries(value)) {
-    const at = path ? `${path}.${name}` : name;
-    const found = findUnstorable(name, at) ?? findUnstorable(inner, at);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }

@@ -153,7 +153,7 @@ for (const driver of drivers) {
         `select details ->> 'reason' as reason from audit_events where user_id = $1 and type = 'password.change_refused'`,
         [userId],
       );
-      expect(events.map(({ reason }) => reason).toSorted()).to.deep.equal([
+      expect(events.map(({ reason }) => reason)).to.have.members([
         ...Array<string>(5).fill('credentials'),
         'locked',
       ]);
