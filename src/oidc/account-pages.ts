@@ -55,6 +55,8 @@ export type AccountSignIn = At & {
   uiLocales?: string | undefined;
   /** Seconds since the person last signed in, at most. */
   maxAgeSeconds?: number | undefined;
+  /** How surely the person has to be recognized, if they can be. */
+  acrValues?: string | undefined;
 };
 
 /**
@@ -71,6 +73,7 @@ export function accountSignInUrl(wanted: AccountSignIn): string {
     code_challenge_method: 'S256',
     state: wanted.state,
     ...(wanted.uiLocales === undefined ? {} : { ui_locales: wanted.uiLocales }),
+    ...(wanted.acrValues === undefined ? {} : { acr_values: wanted.acrValues }),
     ...(wanted.maxAgeSeconds === undefined ? {} : { max_age: String(wanted.maxAgeSeconds) }),
   });
   return `${wanted.issuerUrl}${protocolRoutes.authorization}?${query}`;

@@ -12,6 +12,8 @@ export type BrowserSession = {
   userId: string;
   /** When the person last proved who they are. */
   authTimeSeconds: number;
+  /** How surely (authentication-context.ts). */
+  acr: string | undefined;
 };
 
 export type BrowserSessionDeps = { db: Database; rootKeys: RootKeys };
@@ -38,6 +40,7 @@ export async function browserSession(
       sessionId: stored.session_id,
       userId: stored.user_id,
       authTimeSeconds: stored.payload.loginTs ?? 0,
+      acr: stored.payload.acr,
     }
   );
 }

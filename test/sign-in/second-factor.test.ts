@@ -114,21 +114,20 @@ for (const driver of drivers) {
       const { email, userId, secret } = await person();
       const [row] = await lk.sql('select seed from totp_authenticators where user_id = $1', [userId]);
       expect(row!['seed']).to.match(/^v1\./).and.not.to.contain(secret);
-      for (const [steps, works] of [
-        [-3, false],
-        [3, false],
-        [0, true],
-        [0, false],
-        [-1, false],
-        [1, true],
+      // Drawn once: the half-minute may end between two tries.
+      const code = totpCode(secret);
+      for (const [what, typed, works] of [
+        ['long ago', () => totpCode(secret, -3), false],
+        ['far ahead', () => totpCode(secret, 3), false],
+        ['now', () => code, true],
+        ['again', () => code, false],
+        ['an older one', () => totpCode(secret, -1), false],
+        ['a newer one', () => totpCode(secret, 1), true],
       ] as const) {
         const agent = lk.agent();
-        const page = await typeCode(
-          agent,
-          await signInWithPassword(agent, shop, email),
-          totpCode(secret, steps),
-        );
-        expect(isSignedIn(page), String(steps)).to.equal(works);
+        const due = await signInWithPassword(agent, shop, email);
+        const page = await typeCode(agent, due, typed());
+        expect(isSignedIn(page), what).to.equal(works);
         if (!works) expect(page.status).to.equal(400);
       }
     });
@@ -306,6 +305,92 @@ for (const driver of drivers) {
         { action: `${new URL(page.url).pathname.replace(/totp$/, 'later')}` },
       );
       expect(forced.url).to.equal(page.url);
+    });
+
+    it('#16 a request for two factors leads somebody with a session of one to the second factor alone', async () => {
+      const { email, userId, secret } = await person();
+      await lk.admin('PATCH', `/apps/${shop}`, { settings: { second_factor: 'off' } });
+      const agent = lk.agent();
+      const first = await redeem(lk, shop, await signInWithPassword(agent, shop, email));
+      expect(first.claims).to.deep.include({ acr: ONE, amr: ['pwd'] });
+      await lk.admin('PATCH', `/apps/${shop}`, { settings: { second_factor: 'optional' } });
+      const essential = JSON.stringify({ id_token: { acr: { essential: true, values: [TWO] } } });
+      for (const [parameters, isAsked] of [
+        [{ acr_values: ONE }, false],
+        [{ acr_values: `${TWO} ${ONE}` }, false],
+        [{ acr_values: TWO, prompt: 'none' }, false],
+        [{ claims: essential }, true],
+        [{ acr_values: TWO }, true],
+      ] as [Record<string, string>, boolean][]) {
+        const page = await begin(agent, shop, parameters);
+        expect(page.url.endsWith('/second-factor/totp'), JSON.stringify(parameters)).to.equal(isAsked);
+        if (!isAsked) expect((await redeem(lk, shop, page)).claims).to.deep.include({ acr: ONE });
+      }
+      expect(
+        new URL((await begin(agent, shop, { claims: essential, prompt: 'none' })).url).searchParams.get(
+          'error',
+        ),
+      ).to.equal('login_required');
+      // prompt and max_age ask for everything anew.
+      for (const more of [{ prompt: 'login' }, { max_age: '0' }] as Record<string, string>[])
+        expect((await begin(agent, shop, { acr_values: TWO, ...more })).html).to.contain('name="password"');
+      const tries = await Promise.all(
+        Array.from({ length: 4 }, () => begin(agent, shop, { acr_values: TWO })),
+      );
+      const code = totpCode(secret);
+      const won = (await sixteen((i) => typeCode(agent, tries[i % 4]!, code))).filter(isSignedIn);
+      expect(won).to.have.length(1);
+      const { claims } = await redeem(lk, shop, won[0]!);
+      expect(claims).to.deep.include({ acr: TWO, amr: ['pwd', 'otp', 'mfa'], sub: userId });
+      expect(claims['auth_time']).to.equal(first.claims['auth_time']);
+      expect((await redeem(lk, shop, await begin(agent, shop, { claims: essential }))).claims).to.include({
+        acr: TWO,
+      });
+    });
+
+    it('#16 an essential acr lets people set a factor up where they may, and is an error where they can not', async () => {
+      const claims = JSON.stringify({ id_token: { acr: { essential: true, value: TWO } } });
+      const { email } = await makeUser(lk, shop);
+      const agent = lk.agent();
+      const asked = await agent.submit(
+        await begin(agent, shop, { claims }),
+        { email, password: PASSWORD },
+        { ending: '/password' },
+      );
+      expect(asked.url).to.match(/\/enrol\/totp$/);
+      const shown = await agent.submit(asked, { code: totpCode(secretOn(asked)) }, { ending: '/enrol/totp' });
+      const done = await agent.submit(shown, {}, { ending: '/recovery-codes' });
+      expect((await redeem(lk, shop, done)).claims).to.deep.include({ acr: TWO });
+      // Without insisting, nobody is kept from going on with what they have.
+      const plain = await makeUser(lk, shop);
+      const other = lk.agent();
+      const page = await other.submit(
+        await begin(other, shop, { acr_values: TWO }),
+        { email: plain.email, password: PASSWORD },
+        { ending: '/password' },
+      );
+      expect((await redeem(lk, shop, page)).claims).to.deep.include({ acr: ONE, amr: ['pwd'] });
+    });
+
+    it('#16 a browser that is let off shows it where a request asks for it', async () => {
+      const { email, userId, secret } = await person();
+      const agent = lk.agent();
+      await typeCode(agent, await signInWithPassword(agent, shop, email), totpCode(secret), {
+        remember_device: 'yes',
+      });
+      await freshSteps(userId);
+      const sign = async (parameters: Record<string, string>) =>
+        agent.submit(
+          await begin(agent, shop, { prompt: 'login', ...parameters }),
+          { email, password: PASSWORD },
+          { ending: '/password' },
+        );
+      expect((await redeem(lk, shop, await sign({}))).claims).to.deep.include({ acr: ONE, amr: ['pwd'] });
+      const due = await sign({ acr_values: TWO });
+      expect(due.url).to.match(/\/second-factor\/totp$/);
+      expect((await redeem(lk, shop, await typeCode(agent, due, totpCode(secret)))).claims).to.include({
+        acr: TWO,
+      });
     });
   });
 }

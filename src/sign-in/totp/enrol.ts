@@ -19,7 +19,7 @@ import { tellOfFactors } from '../second-factor/tell.ts';
 import { interactionPath } from '../step.ts';
 import { enableTotp } from './enable.ts';
 import { stepOf } from './one-time-code.ts';
-import { dropProposal, type Proposal, proposalFor } from './proposal.ts';
+import { dropProposal, findProposal, type Proposal, proposalFor } from './proposal.ts';
 import { setupModel } from './setup-model.ts';
 
 const view = 'second-factor/enrol-totp';
@@ -41,7 +41,8 @@ export async function showEnrolment(
  */
 export async function enrolTotp(step: PendingStep, showPage: ShowFactor): Promise<void> {
   const { ctx, deps, appId, pending } = step;
-  const proposal = await proposalFor(deps, whereOf(step));
+  const proposal = await findProposal(deps, whereOf(step));
+  if (!proposal) return goTo(ctx, interactionPath(step));
   const code = readCode(step.form.code);
   const now = await momentInStore(scoped(deps.db, appId));
   const at = code === undefined ? undefined : stepOf(proposal.seed, code, now);

@@ -9,3 +9,11 @@ export const notSignedIn = () =>
     kind: 'unauthenticated',
     message: 'The sign-in was not finished, so there is no account to show.',
   });
+
+/** Where the app requires a second factor the last one can only be replaced. */
+export const factorRequired = () =>
+  new Problem({
+    code: 'account.factor_required',
+    kind: 'conflict',
+    message: 'This app requires a second factor, so the last one can only be replaced.',
+  });

@@ -8,6 +8,9 @@ import { endOne, endOthers, showSessions } from './sessions.ts';
 import { askForChange, cancelChange, confirmChange, showIdentifiers, typeCode } from './identifiers.ts';
 import { onMailedLink, openChange, refuseChange, showUndo, undoChange } from './mailed-links.ts';
 import { changePassword, removePassword, showPassword } from './password.ts';
+import { renewCodes, showFactors, switchTotpOff } from './factors.ts';
+import { showTotpSetup, switchTotpOn } from './totp.ts';
+import { forgetDevice, renameDevice } from './trusted-devices.ts';
 import { saveProfile, showProfile } from './profile.ts';
 import { accountPages, comeBack, firstPage, goBack, onAccount, onRecentAccount } from './visit.ts';
 
@@ -33,6 +36,13 @@ import { accountPages, comeBack, firstPage, goBack, onAccount, onRecentAccount }
 // POST /auth/{app_id}/account/passkeys/new               {credential}
 // POST /auth/{app_id}/account/passkeys/{passkey_id}/rename {name}
 // POST /auth/{app_id}/account/passkeys/{passkey_id}/remove
+// GET  /auth/{app_id}/account/factors                    what is asked beside that
+// GET  /auth/{app_id}/account/factors/totp               QR code and secret
+// POST /auth/{app_id}/account/factors/totp               {code} switches it on, or puts it in the place of another one
+// POST /auth/{app_id}/account/factors/totp/remove
+// POST /auth/{app_id}/account/factors/recovery-codes     makes them anew and shows them
+// POST /auth/{app_id}/account/factors/devices/{device_id}/rename {name}
+// POST /auth/{app_id}/account/factors/devices/{device_id}/forget
 // GET  /auth/{app_id}/account/sessions                   where the person is signed in
 // POST /auth/{app_id}/account/sessions/{session_id}/end
 // POST /auth/{app_id}/account/sessions/end-others
@@ -71,6 +81,7 @@ export function accountRoutes(deps: AccountDeps): Middleware {
   router.post('/passkeys/new', onRecentAccount(deps, 'passkeys', addPasskey));
   router.post('/passkeys/:passkey_id/rename', onAccount(deps, 'passkeys', nameAnew));
   router.post('/passkeys/:passkey_id/remove', onRecentAccount(deps, 'passkeys', removePasskey));
+  mountFactors(router, deps);
   router.get('/sessions', onAccount(deps, 'sessions', showSessions));
   router.post('/sessions/end-others', onRecentAccount(deps, 'sessions', endOthers));
   router.post('/sessions/:session_id/end', onRecentAccount(deps, 'sessions', endOne));
@@ -92,4 +103,21 @@ function mountIdentifiers(router: Router, deps: AccountDeps): void {
   router.post('/identifiers/confirm/:secret/refuse', onMailedLink(deps, refuseChange));
   router.get('/identifiers/undo/:secret', onMailedLink(deps, showUndo));
   router.post('/identifiers/undo/:secret', onMailedLink(deps, undoChange));
+}
+
+function mountFactors(router: Router, deps: AccountDeps): void {
+  const at = '/factors';
+  router.get(
+    at,
+    onAccount(deps, 'factors', (visit) => showFactors(visit)),
+  );
+  router.get(
+    `${at}/totp`,
+    onRecentAccount(deps, 'factors', (visit) => showTotpSetup(visit)),
+  );
+  router.post(`${at}/totp`, onRecentAccount(deps, 'factors', switchTotpOn));
+  router.post(`${at}/totp/remove`, onRecentAccount(deps, 'factors', switchTotpOff));
+  router.post(`${at}/recovery-codes`, onRecentAccount(deps, 'factors', renewCodes));
+  router.post(`${at}/devices/:device_id/rename`, onAccount(deps, 'factors', renameDevice));
+  router.post(`${at}/devices/:device_id/forget`, onAccount(deps, 'factors', forgetDevice));
 }

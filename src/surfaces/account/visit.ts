@@ -7,18 +7,29 @@ import { type MessageValues, t } from '../../http/messages.ts';
 import { localeOf, showPage } from '../../http/page.ts';
 import { stateOf } from '../../http/request-state.ts';
 import { originOf } from '../../http/site.ts';
-import { accountRoot, accountSignInUrl } from '../../oidc/account-pages.ts';
+import { accountRoot, type AccountSignIn, accountSignInUrl } from '../../oidc/account-pages.ts';
+import { acr } from '../../oidc/authentication-context.ts';
 import { type BrowserSession, browserSession } from '../../oidc/browser-session.ts';
 import { type IssuerKind, issuerUrl, protocolRoutes } from '../../oidc/issuers.ts';
 import { pageAppOf } from '../../oidc/page-app.ts';
 import { homeIssuer, serviceAt } from '../../oidc/served.ts';
 import { authorOf } from '../../sign-in/author.ts';
+import { scoped } from '../../storage/database.ts';
+import { enrolledFactors, hasFactor } from '../../users/factors/enrolled.ts';
 import type { AccountDeps } from './deps.ts';
 import { noSuchApp, notSignedIn } from './errors.ts';
 import { askedByWord, fieldsOfWayBack, type WayBack, wayBackOf, wordOfWayBack } from './way-back.ts';
 
 /** Pages of the account, in the order of their links. The name is the last part of the address. */
-export const accountPages = ['profile', 'identifiers', 'password', 'passkeys', 'sessions', 'apps'] as const;
+export const accountPages = [
+  'profile',
+  'identifiers',
+  'password',
+  'passkeys',
+  'factors',
+  'sessions',
+  'apps',
+] as const;
 export type AccountPage = (typeof accountPages)[number];
 export const firstPage: AccountPage = 'profile';
 
@@ -34,6 +45,8 @@ export type Visit = {
   root: string;
   form: Readonly<Record<string, string | undefined>>;
   by: Author;
+  /** Whether the person has a second factor and has not shown it in this session. */
+  lacksFactor: boolean;
   /** Where the application that led here wants the person back; carried from page to page. */
   wayBack: WayBack | undefined;
 };
@@ -58,25 +71,44 @@ export function onAccount(deps: AccountDeps, page: AccountPage, handler: Handler
     stateOf(ctx).csrfScope = csrfScope;
     if (ctx.method === 'POST') requireCsrf(ctx, csrfScope, form.csrf);
     const by: Author = { ...authorOf(ctx), actor: { type: 'user', id: session.userId } };
-    await handler({ ctx, deps, appId, snapshot, session, at, root, form, by, wayBack });
+    const lacksFactor = await isFactorMissing(deps, snapshot, session);
+    await handler({ ctx, deps, appId, snapshot, session, at, root, form, by, lacksFactor, wayBack });
   };
 }
 
 export const accountCsrfScope = (appId: string, { uid }: Pick<BrowserSession, 'uid'>): string =>
   `${appId}:account:${uid}`;
 
-/** The same for what takes something away. Somebody who signed in long ago does so again and then chooses again. */
+async function isFactorMissing(
+  deps: AccountDeps,
+  { app: { appId, settings } }: AppSnapshot,
+  session: BrowserSession,
+): Promise<boolean> {
+  if (settings.second_factor === 'off' || session.acr === acr.twoFactors) return false;
+  return hasFactor(await enrolledFactors(scoped(deps.db, appId), appId, session.userId));
+}
+
+/**
+ * The same for what takes something away. Somebody who signed in long ago, or without the second factor that they have,
+ * does so again and then chooses again.
+ */
 export function onRecentAccount(deps: AccountDeps, page: AccountPage, handler: Handler) {
   return onAccount(deps, page, async (visit) => {
     if (isRecent(visit)) return handler(visit);
-    goSignIn(visit, page, 'again');
+    goSignIn(visit, page, {
+      ...(isFresh(visit.session) ? {} : { maxAgeSeconds: RECENT_SECONDS - 60 }),
+      ...(visit.lacksFactor ? { acrValues: acr.twoFactors } : {}),
+    });
   });
 }
 
 /** Whether the person has just proved who they are: pages that ask for typing say so before, not after. */
-export function isRecent({ session }: Pick<Visit, 'session'>): boolean {
-  return Math.floor(Date.now() / 1000) - session.authTimeSeconds < RECENT_SECONDS;
+export function isRecent({ session, lacksFactor }: Pick<Visit, 'session' | 'lacksFactor'>): boolean {
+  return !lacksFactor && isFresh(session);
 }
+
+const isFresh = ({ authTimeSeconds }: BrowserSession): boolean =>
+  Math.floor(Date.now() / 1000) - authTimeSeconds < RECENT_SECONDS;
 
 /** What every address below `/account` begins with: the app, its colours, its language. Throws `account.not_found`. */
 export async function enter(deps: AccountDeps, ctx: Context) {
@@ -102,7 +134,7 @@ function issuerHere(ctx: Context): IssuerKind {
 function goSignIn(
   { ctx, deps, snapshot, at, wayBack }: Pick<Visit, 'ctx' | 'deps' | 'snapshot' | 'at' | 'wayBack'>,
   page: AccountPage,
-  again?: 'again',
+  again?: Pick<AccountSignIn, 'maxAgeSeconds' | 'acrValues'>,
 ): void {
   ctx.set('cache-control', 'no-store');
   const { baseUrl } = deps;
@@ -115,9 +147,11 @@ function goSignIn(
     ctx.redirect(
       accountSignInUrl({
         ...at,
-        state: [page, again ?? '', wayBack ? wordOfWayBack(wayBack) : ''].join('.').replace(/\.+$/, ''),
+        state: [page, again ? 'again' : '', wayBack ? wordOfWayBack(wayBack) : '']
+          .join('.')
+          .replace(/\.+$/, ''),
         uiLocales: stateOf(ctx).uiLocales,
-        ...(again === undefined ? {} : { maxAgeSeconds: RECENT_SECONDS - 60 }),
+        ...again,
       }),
     );
   }
@@ -139,6 +173,9 @@ const NOTICES = [
   'passkey_added',
   'passkey_renamed',
   'passkey_removed',
+  'totp_enabled',
+  'totp_removed',
+  'trusted',
 ] as const;
 type Notice = (typeof NOTICES)[number];
 

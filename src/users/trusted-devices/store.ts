@@ -4,6 +4,7 @@ import { sql } from '../../storage/sql.ts';
 
 export type TrustedDevice = {
   device_id: string;
+  digest: string;
   name: string;
   created_at: Date;
   last_used_at: Date;
@@ -33,7 +34,7 @@ export async function trustDevice(
 /** Newest first. */
 export function listTrustedDevices(q: Queryable, appId: string, userId: string): Promise<TrustedDevice[]> {
   return q.query<TrustedDevice>(sql`
-    select device_id, name, created_at, last_used_at, expires_at from trusted_devices
+    select device_id, digest, name, created_at, last_used_at, expires_at from trusted_devices
     where app_id = ${appId} and user_id = ${userId} and expires_at > now() order by device_id desc limit 100`);
 }
 
