@@ -392,5 +392,28 @@ for (const driver of drivers) {
         acr: TWO,
       });
     });
+
+    it('is removed by an operator for somebody who lost it: signed out everywhere, told, and asked anew where required', async () => {
+      const { email, userId, agent, secret } = await person(strict);
+      const pending = lk.agent();
+      const due = await signInWithPassword(pending, strict, email);
+      const factors = `/apps/${strict}/users/${userId}/factors`;
+      const { items } = (await lk.admin('GET', factors)).body;
+      expect(items.map((one: any) => [one.factor, one.remaining])).to.deep.equal([
+        ['totp', null],
+        ['recovery_codes', 10],
+      ]);
+      expect(JSON.stringify(items)).to.not.contain(secret);
+      expect((await lk.admin('DELETE', factors)).status).to.equal(204);
+      expect((await lk.admin('GET', factors)).body.items).to.deep.equal([]);
+      expect((await lk.admin('DELETE', factors)).status).to.equal(204);
+      expect((await begin(agent, strict)).html).to.contain('name="password"');
+      // What was begun before does not go on without.
+      expect((await pending.open(due.url)).status).to.equal(410);
+      const [mail] = await lk.mailsTo(email, 2);
+      expect(mail!.subject).to.contain('was removed');
+      expect((await signInWithPassword(lk.agent(), strict, email)).url).to.match(/\/enrol\/totp$/);
+      expect(await audited(strict, userId, 'factors.removed')).to.have.length(1);
+    });
   });
 }

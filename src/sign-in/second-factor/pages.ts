@@ -1,5 +1,6 @@
 import { scoped } from '../../storage/database.ts';
 import { enrolledFactors } from '../../users/factors/enrolled.ts';
+import { goTo } from '../onward.ts';
 import { sentence, show } from '../page.ts';
 import { interactionPath } from '../step.ts';
 import { secondFactors } from './factors.ts';
@@ -12,7 +13,10 @@ export const factorPages: FactorPages = { challenge: showChallenge, enrolment: s
 async function showChallenge(step: PendingStep, page: FactorPage): Promise<void> {
   const { ctx, deps, appId, pending, snapshot } = step;
   const theirs = await enrolledFactors(scoped(deps.db, appId), appId, pending.userId);
-  const others = secondFactors.filter((factor) => theirs.includes(factor.name) && !isHere(step, factor));
+  const here = secondFactors.find((factor) => isHere(step, factor));
+  // They have used it up, or it was taken away meanwhile: what is due is another question now.
+  if (here && !theirs.includes(here.name)) return goTo(ctx, `${interactionPath(step)}/second-factor`);
+  const others = secondFactors.filter((factor) => theirs.includes(factor.name) && factor !== here);
   showFactor(step, page, {
     others: others.map(({ path, labelKey }) => ({
       url: `${interactionPath(step)}/second-factor/${path}`,

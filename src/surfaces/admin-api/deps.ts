@@ -1,3 +1,4 @@
+import type { MailDeps } from '../../delivery/mail.ts';
 import type { DomainDeps } from '../../apps/domains/claim.ts';
 import type { HttpDeps } from '../../http/http-deps.ts';
 import type { Database } from '../../storage/database.ts';
@@ -12,6 +13,7 @@ export type AdminApiDeps = DomainDeps &
   Pick<CreateUserDeps, 'hashPassword' | 'sendInvitation'> & {
     db: Database;
     ephemeral: EphemeralStore;
+    mail: MailDeps;
     access: Pick<
       Access,
       'listSessions' | 'listGrants' | 'endSessionOfUser' | 'revokeGrantOfUser' | 'endUserAccess'

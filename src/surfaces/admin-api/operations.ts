@@ -12,6 +12,7 @@ import { tokenHookOperations } from './token-hook/routes.ts';
 import { registrationTokenOperations } from './registration-tokens/routes.ts';
 import { accessOperations } from './users/access-routes.ts';
 import { subjectOperations } from './users/subject-routes.ts';
+import { factorOperations } from './users/factor-routes.ts';
 import { passkeyOperations } from './users/passkey-routes.ts';
 import { userOperations } from './users/routes.ts';
 
@@ -31,6 +32,7 @@ export function adminOperations(deps: AdminApiDeps): readonly Operation[] {
     ...subjectOperations(deps),
     ...accessOperations(deps),
     ...passkeyOperations(deps),
+    ...factorOperations(deps),
     ...auditEventOperations(deps),
   ];
 }

@@ -71,6 +71,7 @@ export async function startAdminHost(change: Partial<AdminApiDeps> = {}): Promis
     views,
     db: database.db,
     ephemeral,
+    mail: { rootKeys, wake: () => {} },
     places: noPlaces,
     access: createAccess({ db: database.db, cache: noArtifactCache, jobs: { rootKeys, wake: () => {} } }),
     hashPassword: async (plain) => `$test$${plain.length}`,

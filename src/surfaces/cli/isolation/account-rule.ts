@@ -63,7 +63,7 @@ function forged(world: World, route: Route): Attempt[] {
 /** A's user, rightly at A's own page, asks to end what is B's. It is answered as for what has ended already. */
 function ofTheOther(world: World, route: Route): Attempt[] {
   const { a, b, baseUrl } = world;
-  if (!/\/:(session|client|passkey)_id\/(end|rename|remove)$/.test(route.path)) return [];
+  if (!/\/:(session|client|passkey|device)_id\/(end|rename|remove|forget)$/.test(route.path)) return [];
   const url = baseUrl + fill(route.path, { ...b.ids, app_id: a.appId })!;
   const headers = { cookie: cookieOf(a.browser.cookies()) };
   return [

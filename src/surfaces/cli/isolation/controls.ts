@@ -1,8 +1,9 @@
 import { optionsOn } from './authenticator.ts';
-import type { Browser } from './browser.ts';
+import { type Browser, formOf } from './browser.ts';
 import { basic, FORM } from './call.ts';
 import { optionalControls } from './optional.ts';
 import { readRegistration, registerClient } from './registration.ts';
+import { withPassword } from './second-factor.ts';
 import {
   askToken,
   beginSignIn,
@@ -86,6 +87,7 @@ function signingIn(stage: Stage, side: Side): Check[] {
       },
     ],
     ['passkey', () => arriveByPasskey(stage, side)],
+    ['recovery code', () => arriveByRecoveryCode(stage, side)],
   ];
 }
 
@@ -94,6 +96,12 @@ async function arriveByPasskey(stage: Stage, side: Side): Promise<void> {
   const options = optionsOn(page.text);
   if (!options) throw new Error('no passkey is asked for');
   await arrive(side, browser, `${page.url}/passkey`, { csrf, credential: side.passkey.get(options) });
+}
+
+async function arriveByRecoveryCode(stage: Stage, side: Side): Promise<void> {
+  const { browser, page } = await withPassword(stage, side, side.guarded);
+  const form = formOf(await browser.open(page.url.replace(/totp$/, 'recovery-code')), '/recovery-code');
+  await arrive(side, browser, form.action, { ...form.fields, code: side.guarded.recoveryCode });
 }
 
 function registering(stage: Stage, side: Side): Check[] {

@@ -3,6 +3,7 @@ import { Browser, formOf } from './browser.ts';
 import { linkIn } from './mailbox.ts';
 import { moving } from './moving.ts';
 import { makeOptional, optionalFeatures } from './optional.ts';
+import { guardSomebody } from './second-factor.ts';
 import { registerItself } from './registration.ts';
 import {
   beginSignIn,
@@ -65,10 +66,12 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
   const known = { appId, redirectUri, first, further, service, user, stranger, browser: browser.browser };
   const passkey = await addPasskey(stage, known);
   const held = { own: await hold(stage, known, 'own'), shared: await hold(stage, known, 'shared') };
+  const guarded = await guardSomebody(stage, { appId, redirectUri });
   const registration = await registerItself(stage, known);
   return {
     ...known,
     passkey,
+    guarded,
     held,
     optional: await makeOptional(stage, { ...known, held }),
     waiting: await beginSignIn(stage, known),
@@ -79,7 +82,7 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
     registration,
     accountCsrf: await csrfOfAccount(stage, known),
     api,
-    ...(await identifiers(stage, known, { api, tokenId: registration.tokenId })),
+    ...(await identifiers(stage, known, { api, guarded, tokenId: registration.tokenId })),
   };
 }
 
@@ -130,7 +133,7 @@ async function signIn(
 async function identifiers(
   stage: Stage,
   side: Pick<Side, 'appId' | 'user' | 'further'>,
-  { api, tokenId }: { api: string; tokenId: string },
+  { api, guarded, tokenId }: Pick<Side, 'api' | 'guarded'> & { tokenId: string },
 ): Promise<Pick<Side, 'ids' | 'cursor'>> {
   const { admin } = stage;
   const app = `/apps/${side.appId}`;
@@ -152,6 +155,7 @@ async function identifiers(
       secret_id: await first(`${client}/secrets`, 'secret_id'),
       session_id: await first(`${user}/sessions`, 'session_id'),
       passkey_id: await first(`${user}/passkeys`, 'passkey_id'),
+      device_id: guarded.deviceId,
       grant_id: await first(`${user}/grants`, 'grant_id'),
       api_id: String(api_id),
       token_id: tokenId,

@@ -41,7 +41,9 @@ export function pageRule(world: World, route: Route): Attempt[] | undefined {
       );
     }),
   );
-  return attempts.includes(undefined) ? undefined : [...(attempts as Attempt[]), ...byPasskey(world, route)];
+  return attempts.includes(undefined)
+    ? undefined
+    : [...(attempts as Attempt[]), ...byPasskey(world, route), ...bySecondFactor(world, route)];
 }
 
 /** A's user picks the passkey for A where B asks for one: on one host nothing but B itself keeps it out. */
@@ -61,6 +63,25 @@ function byPasskey({ a, b, baseUrl, intruder }: World, route: Route): Attempt[] 
   );
 }
 
+/** Somebody who knows a password of B has got as far as the second factor there, and holds what A would take for one. */
+function bySecondFactor({ a, b, baseUrl }: World, route: Route): Attempt[] {
+  if (route.method !== 'POST' || !route.path.includes('/second-factor/')) return [];
+  const { pending } = b.guarded;
+  const url = baseUrl + fill(route.path, { app_id: b.appId, uid: pending.uid })!;
+  const trusted = a.guarded.browser.cookies().filter(({ name }) => name.includes('lk_trust'));
+  return [
+    attempt(
+      { route, url },
+      {
+        credential: 'recovery code',
+        how: 'at a pending sign-in of the other app, with the trusted device of its own',
+        headers: { cookie: cookieOf([...pending.browser.cookies(), ...trusted]) },
+        fields: { csrf: pending.csrf, code: a.guarded.recoveryCode },
+      },
+    ),
+  ];
+}
+
 const answerOf = ({ passkey }: World['a'], { page }: Waiting): string =>
   passkey.get(optionsOn(page.text) ?? { challenge: 'none', rpId: 'localhost' });
 
@@ -70,6 +91,7 @@ function steps(world: World, { path }: Route): Stand[] {
   const session = a.browser.cookies();
   const begun = [
     { credential: 'interaction', of: a.waiting, csrf: a.waiting.csrf },
+    { credential: 'pending sign-in', of: a.guarded.pending, csrf: a.guarded.pending.csrf },
     { credential: 'finished interaction', of: a.finished, csrf: a.waiting.csrf },
     ...(a.mailed
       ? [{ credential: 'interaction of a mailed link', of: a.mailed.waiting, csrf: a.mailed.waiting.csrf }]

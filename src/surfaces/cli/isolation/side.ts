@@ -75,6 +75,18 @@ export type OptionalHeld = {
   bound: string;
 };
 
+/** Somebody who has a second factor, and what stands in for it. */
+export type Guarded = {
+  email: string;
+  password: string;
+  /** Signed in, and let off the second factor. */
+  browser: Browser;
+  deviceId: string;
+  /** A sign-in whose first proof was shown. */
+  pending: Waiting;
+  recoveryCode: string;
+};
+
 /** One of the two throw-away apps, with everything that could be carried to the other one. */
 export type Side = {
   appId: string;
@@ -88,6 +100,8 @@ export type Side = {
   browser: Browser;
   /** A passkey of this user. Both apps are on one host, so the browser's own picker would offer it at either. */
   passkey: Authenticator;
+  /** Somebody with a second factor. */
+  guarded: Guarded;
   held: Record<IssuerKind, Held>;
   waiting: Waiting;
   /** A sign-in that is done but for the way back to the app. */
