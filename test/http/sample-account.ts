@@ -1,4 +1,5 @@
 import { accountPages } from '../../src/surfaces/account/visit.ts';
+import { sampleAccountFactorPages } from './sample-factors.ts';
 import { sampleOwnPages } from './sample-own-pages.ts';
 import { WOLF, type SamplePage } from './sample-pages.ts';
 
@@ -73,6 +74,7 @@ export function sampleAccountPages(
       { ...making, problem: say('problem.passkey_attestation', { app: 'Wolf Banana' }) },
       'refused',
     ),
+    ...sampleAccountFactorPages(page, say),
     page('sessions', { sessions, has_others: true, end_others_action: '/end-others' }),
     page(
       'sessions',

@@ -1,4 +1,5 @@
 import { sampleAccountPages } from './sample-account.ts';
+import { sampleFactorPages } from './sample-factors.ts';
 import type { PageApp } from '../../src/http/views.ts';
 import { scopeWords } from '../../src/http/messages.ts';
 
@@ -231,6 +232,7 @@ export function samplePages(
       app: WOLF,
     },
     ...sampleAccountPages(say),
+    ...sampleFactorPages(say),
     { view: 'session/signed-out', model: { return_url: 'https://wolf.example/', stayed: false }, app: WOLF },
     { view: 'session/signed-out', variant: 'stayed', model: { return_url: null, stayed: true }, app: WOLF },
     {
