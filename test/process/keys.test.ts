@@ -5,6 +5,8 @@ import { expect } from 'chai';
 import { decodeProtectedHeader } from 'jose';
 import { enqueueJob } from '../../src/delivery/jobs/enqueue.ts';
 import { fingerprintOf } from '../../src/kernel/secret.ts';
+import { openSeed, sealSeed } from '../../src/sign-in/totp/one-time-code.ts';
+import { putTotp, totpOf } from '../../src/users/totp/store.ts';
 import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { createDatabase, dropDatabase } from '../support/servers.ts';
 import {
@@ -122,12 +124,14 @@ describe('latchkey keys, beside a server that runs', function () {
       type: 'service',
     };
     expect((await latchkey.admin('POST', '/apps/shop/clients', signs)).status).to.equal(201);
+    const bob = { appId: 'shop', userId: await makeUser(latchkey, 'shop', 'bob@example.com') };
     await latchkey.latchkey.stores.db.transaction('shop', async (tx) => {
       await enqueueJob(
         tx,
         { rootKeys: [older], wake: () => {} },
         { appId: 'shop', kind: 'never', payload: { a: 1 } },
       );
+      await putTotp(tx, { ...bob, seed: sealSeed([older], bob, 'GEZDGNBVGY3TQOJQ'), step: 1 });
     });
 
     const apart = {
@@ -164,6 +168,10 @@ describe('latchkey keys, beside a server that runs', function () {
     expect(done).to.include({ remaining: 0, unreadable: 0 });
     for (const { table, resealed } of done.columns)
       if (table !== 'token_hooks') expect(resealed, table).to.be.greaterThan(0);
+    const kept = await latchkey.latchkey.stores.db.transaction('shop', (tx) =>
+      totpOf(tx, 'shop', bob.userId),
+    );
+    expect(openSeed([newer], bob, kept!.seed)).to.equal('GEZDGNBVGY3TQOJQ');
     const idle = await run(listOf(newer, older), 'keys', 'reseal');
     expect(idle).to.deep.include({ code: 0 });
     expect(idle.out).to.match(/Sealed anew: 0\./);
