@@ -1,6 +1,7 @@
 // `npm test`: installs what is missing, then lint, type check and the whole suite. All three run even when
 // one fails; the last line counts them together. Other arguments go to mocha, as in `npm test -- test/kernel/*.ts`;
 // `--only` leaves lint and type check out.
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './child.mjs';
@@ -41,7 +42,9 @@ for (const [name, command, args] of done) {
 const passed = done.map(([name]) => name).filter((name) => !failed.includes(name));
 const counted = { CHECKS_PASSED: passed.join(','), CHECKS_FAILED: failed.join(',') };
 const mocha = [join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'), ...forMocha];
-// mocha adds its configured files to those given, so the default is not configured but given, here.
-if (!forMocha.some((argument) => !argument.startsWith('-'))) mocha.push('test/**/*.test.ts');
+// mocha adds its configured files to those given, so the default is not configured but given, here. The whole suite
+// runs two files at a time: each has databases of its own, and one file alone leaves a second core idle.
+if (!forMocha.some((argument) => !argument.startsWith('-')))
+  mocha.push(...(availableParallelism() > 1 ? ['--parallel', '--jobs', '2'] : []), 'test/**/*.test.ts');
 const code = await run(node, mocha, { env: { ...env, ...counted }, cwd: root });
 process.exit(code !== 0 ? Math.min(code, 255) : failed.length > 0 ? 1 : 0);
