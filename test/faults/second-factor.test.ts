@@ -91,7 +91,7 @@ describe('when a statement of a second factor fails', function () {
       }
       const { used, sessions } = await rows(userId);
       // Nobody is signed in without a code that is used up.
-      expect(used, `statement ${n}`).to.be.at.least(sessions);
+      expect(used, `statement ${n}`).to.be.at.least(sessions!);
       if (isSignedIn(page)) continue;
       expect(page.html + page.url).to.not.match(/[?&]code=|terminating connection|57P01/);
       const again = await attempt();
