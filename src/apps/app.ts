@@ -36,6 +36,8 @@ export const appSettingsSchema = z.strictObject({
     )
     .prefault({}),
   ...signUpSettings,
+  /** Whether people may delete their own accounts on the account pages. */
+  self_deletion: z.boolean().default(true),
   /** `first_party` clients skip it; `always` asks everyone. */
   consent: z.enum(['first_party_skips', 'always']).default('first_party_skips'),
   ...secondFactorSettings,

@@ -26,6 +26,25 @@ export type EventRow = {
   details: Record<string, unknown>;
 };
 
+/** The same of one user, and of some kinds alone. */
+export function listEventsOfUser(
+  q: Queryable,
+  at: {
+    appId: string;
+    userId: string;
+    types?: readonly string[] | undefined;
+    after: string | undefined;
+    limit: number;
+  },
+): Promise<EventRow[]> {
+  return q.query<EventRow>(
+    sql`select event_id, type, occurred_at, actor_type, actor_id, user_id, client_id, session_id, result, host(address) as address, user_agent, request_id, details
+        from audit_events where app_id = ${at.appId} and user_id = ${at.userId} and (${at.after ?? null}::text is null or event_id < ${at.after ?? null})
+          and (${at.types ?? null}::text[] is null or type = any(${at.types ?? null}))
+        order by event_id desc limit ${at.limit}`,
+  );
+}
+
 /** Newest first, before the given id. */
 export function listEvents(
   q: Queryable,

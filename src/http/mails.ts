@@ -45,6 +45,8 @@ const MAILS: Record<string, Mail> = {
   'sign-up-existing': { key: 'sign_up_existing', button: true, facts: true, defaults: {} },
   reset: { key: 'reset', button: true, facts: true, defaults: { minutes: 10 } },
   'password-changed': { key: 'password_changed', button: true, facts: true, defaults: {} },
+  'new-device': { key: 'new_device', button: true, facts: true, defaults: {} },
+  'account-deleted': { key: 'account_deleted', button: true, facts: true, defaults: {} },
   'email-change': { key: 'email_change', button: true, facts: true, defaults: { hours: 24 } },
   'email-change-taken': { key: 'email_change_taken', button: true, facts: true, defaults: {} },
   'email-changed': { key: 'email_changed', button: true, facts: true, defaults: { hours: 72 } },

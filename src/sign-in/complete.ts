@@ -5,7 +5,6 @@ import { acrOf } from '../oidc/authentication-context.ts';
 import type { Interaction } from '../oidc/interaction.ts';
 import { spend } from '../storage/spent.ts';
 import type { Transaction } from '../storage/database.ts';
-import { rememberDevice } from '../users/devices/store.ts';
 import { momentInStore } from '../users/factors/store.ts';
 import type { User } from '../users/user.ts';
 import { authorOf } from './author.ts';
@@ -15,6 +14,7 @@ import { alreadyFinished, signInRefused } from './errors.ts';
 import type { Evidence } from './evidence.ts';
 import { subjectOf } from './lockout/attempt.ts';
 import { clearFailures } from './lockout/store.ts';
+import { meetDevice } from './new-device.ts';
 import { goTo } from './onward.ts';
 import { type Due, dueAfter } from './second-factor/due.ts';
 import { dropPending, keepPending, pageOf, type Pending } from './second-factor/pending.ts';
@@ -43,8 +43,9 @@ export async function completeSignIn(where: Where, evidence: Evidence): Promise<
     const due = await dueAfter(tx, where, { user, evidence });
     if (due) return { userId: user.userId, pending: await begun(tx, where, { user, evidence, due }) };
     await spendResult(tx, interaction);
-    await rememberDevice(tx, appId, user.userId, device);
-    await writeTrail(tx, where, { userId: user.userId, evidence, type: 'sign_in.succeeded' });
+    const isNewDevice = await meetDevice(tx, where, { user, device });
+    const type = 'sign_in.succeeded';
+    await writeTrail(tx, where, { userId: user.userId, evidence, type, isNewDevice });
     return { userId: user.userId, pending: undefined };
   });
   if (pending) {
@@ -91,10 +92,12 @@ async function begun(tx: Transaction, where: Where, { user, evidence, due }: Beg
   };
 }
 
+type Recorded = { userId: string; evidence: Evidence; type: string; isNewDevice?: boolean };
+
 async function writeTrail(
   tx: Transaction,
   { ctx, interaction }: Where,
-  { userId, evidence, type }: { userId: string; evidence: Evidence; type: string },
+  { userId, evidence, type, isNewDevice }: Recorded,
 ): Promise<void> {
   const { method, second } = evidence;
   await audit(tx, {
@@ -105,6 +108,10 @@ async function writeTrail(
     userId,
     clientId: interaction.client.clientId,
     result: 'success',
-    details: { method, ...(second === undefined ? {} : { second }) },
+    details: {
+      method,
+      ...(second === undefined ? {} : { second }),
+      ...(isNewDevice ? { new_device: true } : {}),
+    },
   });
 }

@@ -83,8 +83,20 @@ export function sampleAccountPages(
     ),
     page('apps', {
       entries: [
-        { name: 'Wolf Banana', since: session.since, is_offline: false, end_action: '/a' },
-        { name: 'Wolf Banana for phones', since: session.since, is_offline: true, end_action: '/b' },
+        {
+          name: 'Wolf Banana',
+          since: session.since,
+          is_offline: false,
+          may: [say('scope.profile.title')],
+          end_action: '/a',
+        },
+        {
+          name: 'Wolf Banana for phones',
+          since: session.since,
+          is_offline: true,
+          may: [say('scope.email.title')],
+          end_action: '/b',
+        },
       ],
     }),
     page('apps', { entries: [], notice: say('account.done_revoked') }, 'empty'),

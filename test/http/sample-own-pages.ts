@@ -49,6 +49,37 @@ export function sampleOwnPages(
     problem: null,
     problem_field: undefined,
   };
+  const event = {
+    what: say('activity.new_browser'),
+    is_suspect: true,
+    is_by_admin: false,
+    browser: 'Safari',
+    os: 'iOS',
+    place: 'Lisbon, Portugal',
+    address: '81.2.69.142',
+    at: '2026-11-21T09:41:00Z',
+  };
+  const quiet = { ...event, is_suspect: false };
+  const more = [
+    { ...event, what: say('activity.password_changed'), place: null },
+    { ...quiet, what: say('activity.copied') },
+    { ...quiet, what: say('activity.details_changed'), is_by_admin: true },
+    { ...quiet, what: say('activity.created'), browser: null, os: null, place: null, address: null },
+  ];
+  const activity = {
+    earlier_url: '/activity?after=x',
+    newest_url: null,
+    end_others_action: '/end-others',
+    password_url: '/password',
+  };
+  const data = {
+    email: 'mara.lindqvist@example.com',
+    typed: '',
+    download_action: '/download',
+    delete_action: '/delete',
+    prove_url: null,
+    problem: null,
+  };
   const pending = { email: 'mara@wolf.example', until: '2026-11-22T09:41:00Z' };
   const alone = (name: string, model: object): SamplePage => ({
     view: `account/${name}`,
@@ -104,6 +135,12 @@ export function sampleOwnPages(
     alone('email-refused', {}),
     alone('email-undo', { action: '/undo', email: identifiers.current }),
     alone('email-undone', { email: identifiers.current, start_url: 'https://wolf.example/' }),
+    page('activity', { ...activity, events: [event, ...more] }),
+    page('activity', { ...activity, events: [], earlier_url: null }, 'empty'),
+    page('data', data),
+    page('data', { ...data, typed: 'mara@', problem: say('problem.confirm_email') }, 'problem'),
+    page('data', { ...data, prove_url: '/prove', delete_action: null }, 'prove'),
+    alone('deleted', { start_url: 'https://wolf.example/' }),
     page('password', password),
     page(
       'password',

@@ -41,6 +41,7 @@
   // The buttons stay enabled: a disabled one would not send its name and value.
   document.addEventListener('submit', function (event) {
     var form = event.target;
+    if (form.hasAttribute('data-stays')) return;
     if (form.getAttribute('aria-busy') === 'true') event.preventDefault();
     else form.setAttribute('aria-busy', 'true');
   });

@@ -1,5 +1,8 @@
 import { audit } from '../../events/audit.ts';
-import { goBack, showAccount, type Visit } from './visit.ts';
+import { scopeWords } from '../../http/messages.ts';
+import { scopesOf } from '../../users/grants/scopes.ts';
+import type { GrantPayload } from '../../users/grants/store.ts';
+import { goBack, localeOfVisit, showAccount, type Visit } from './visit.ts';
 
 export async function showApps(visit: Visit): Promise<void> {
   const { appId, deps, root, session } = visit;
@@ -9,10 +12,16 @@ export async function showApps(visit: Visit): Promise<void> {
       name: row.client_name,
       since: row.since.toISOString(),
       is_offline: row.is_offline,
+      may: scopeWords(localeOfVisit(visit), scopesIn(row.payloads)).map(({ title }) => title),
       end_action: `${root}/apps/${encodeURIComponent(row.client_id)}/end`,
     })),
   });
 }
+
+/** Without what says nothing to people, and what another line says. */
+const scopesIn = (payloads: GrantPayload[]): string[] => [
+  ...new Set(payloads.flatMap(scopesOf).filter((scope) => !['openid', 'offline_access'].includes(scope))),
+];
 
 /** All that the client was ever allowed, in every session: its refresh tokens and access tokens end. */
 export async function endAccess(visit: Visit): Promise<void> {

@@ -7,7 +7,12 @@ export type AccountDeps = Omit<SignInDeps, 'access'> & {
   baseUrl: string;
   access: Pick<
     Access,
-    'listSessions' | 'listAppAccess' | 'endSessionOfUser' | 'endUserAccess' | 'revokeGrantsOfClient'
+    | 'listSessions'
+    | 'listGrants'
+    | 'listAppAccess'
+    | 'endSessionOfUser'
+    | 'endUserAccess'
+    | 'revokeGrantsOfClient'
   >;
   places: Places;
 };

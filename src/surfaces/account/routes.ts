@@ -1,6 +1,8 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { showDeadLinks } from '../../sign-in/dead-links.ts';
+import { showActivity } from './activity.ts';
+import { deleteAccount, download, showData } from './data.ts';
 import { endAccess, showApps } from './apps.ts';
 import type { AccountDeps } from './deps.ts';
 import { addPasskey, nameAnew, removePasskey, showNewPasskey, showPasskeys } from './passkeys.ts';
@@ -48,6 +50,10 @@ import { accountPages, comeBack, firstPage, goBack, onAccount, onRecentAccount }
 // POST /auth/{app_id}/account/sessions/end-others
 // GET  /auth/{app_id}/account/apps                       which applications have access
 // POST /auth/{app_id}/account/apps/{client_id}/end
+// GET  /auth/{app_id}/account/activity                   what happened, in plain words
+// GET  /auth/{app_id}/account/data
+// POST /auth/{app_id}/account/data/download              everything that is known of the person, as JSON
+// POST /auth/{app_id}/account/data/delete                {confirm}: the address, typed
 export function accountRoutes(deps: AccountDeps): Middleware {
   const router = new Router({ sensitive: true, prefix: '/auth/:app_id/account' });
   router.use((ctx, next) => showDeadLinks(deps, ctx as unknown as Context, next));
@@ -87,6 +93,13 @@ export function accountRoutes(deps: AccountDeps): Middleware {
   router.post('/sessions/:session_id/end', onRecentAccount(deps, 'sessions', endOne));
   router.get('/apps', onAccount(deps, 'apps', showApps));
   router.post('/apps/:client_id/end', onRecentAccount(deps, 'apps', endAccess));
+  router.get('/activity', onAccount(deps, 'activity', showActivity));
+  router.get(
+    '/data',
+    onAccount(deps, 'data', (visit) => showData(visit)),
+  );
+  router.post('/data/download', onRecentAccount(deps, 'data', download));
+  router.post('/data/delete', onRecentAccount(deps, 'data', deleteAccount));
   return router.routes() as unknown as Middleware;
 }
 

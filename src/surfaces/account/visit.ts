@@ -29,6 +29,8 @@ export const accountPages = [
   'factors',
   'sessions',
   'apps',
+  'activity',
+  'data',
 ] as const;
 export type AccountPage = (typeof accountPages)[number];
 export const firstPage: AccountPage = 'profile';

@@ -13,15 +13,30 @@ export async function isKnownDevice(
   return rows.length === 1;
 }
 
+/** Whether it was unknown, and whether the user has signed in from others. */
 export async function rememberDevice(
   tx: Queryable,
   appId: string,
   userId: string,
   deviceDigest: string,
-): Promise<void> {
-  await tx.query(sql`
+): Promise<{ isNew: boolean; hasOthers: boolean }> {
+  // A row that was inserted has no deleting transaction; one that was updated has this one.
+  const [row] = await tx.query<{ is_new: boolean; has_others: boolean }>(sql`
     insert into known_devices (app_id, user_id, device) values (${appId}, ${userId}, ${deviceDigest})
-    on conflict (app_id, user_id, device) do update set last_seen_at = now()`);
+    on conflict (app_id, user_id, device) do update set last_seen_at = now()
+    returning xmax = 0 as is_new, exists (
+      select from known_devices o where o.app_id = ${appId} and o.user_id = ${userId} and o.device <> ${deviceDigest}) as has_others`);
+  return { isNew: row!.is_new, hasOthers: row!.has_others };
+}
+
+/** When browsers were first and last used; which they are, nobody can tell from what is kept. */
+export function listDevices(
+  q: Queryable,
+  at: { appId: string; userId: string; limit: number },
+): Promise<{ first_seen_at: Date; last_seen_at: Date }[]> {
+  return q.query(sql`
+    select first_seen_at, last_seen_at from known_devices
+    where app_id = ${at.appId} and user_id = ${at.userId} order by last_seen_at desc limit ${at.limit}`);
 }
 
 /** All of them, except one: after a recovery no other browser is known any more. */

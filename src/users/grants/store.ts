@@ -121,7 +121,13 @@ export function revokeOfflineGrants(
   );
 }
 
-export type AppAccessRow = { client_id: string; client_name: string; since: Date; is_offline: boolean };
+export type AppAccessRow = {
+  client_id: string;
+  client_name: string;
+  since: Date;
+  is_offline: boolean;
+  payloads: GrantPayload[];
+};
 
 /** The clients that may use an account, by name. `is_offline`: one of their refresh tokens outlives sign-out. */
 export function listAppAccess(q: Queryable, appId: string, userId: string): Promise<AppAccessRow[]> {
@@ -130,7 +136,8 @@ export function listAppAccess(q: Queryable, appId: string, userId: string): Prom
           bool_or(
             exists (select from refresh_tokens r where r.app_id = g.app_id and r.grant_id = g.grant_id and r.consumed_at is null and r.expires_at > now())
             and not exists (select from sessions s where s.app_id = g.app_id and s.uid = g.session_uid and s.ended_at is null and s.expires_at > now())
-          ) as is_offline
+          ) as is_offline,
+          jsonb_agg(g.payload) as payloads
         from grants g join clients c using (app_id, client_id)
         where g.app_id = ${appId} and g.user_id = ${userId} and g.revoked_at is null and g.expires_at > now()
         group by g.client_id, c.name order by c.name, g.client_id limit 200`,

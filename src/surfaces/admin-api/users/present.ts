@@ -1,3 +1,4 @@
+import { scopesOf } from '../../../users/grants/scopes.ts';
 import { deviceInWords, deviceOf } from '../../../users/devices/device-name.ts';
 import { type Places, placeInWords } from '../../../users/places/places.ts';
 import type { GrantRow } from '../../../users/grants/store.ts';
@@ -30,16 +31,4 @@ export function presentGrant(grant: GrantRow) {
     created_at: grant.created_at.toISOString(),
     expires_at: grant.expires_at.toISOString(),
   };
-}
-
-/** What the library keeps of a grant: `openid.scope` and a scope for each resource, each a list in one string. */
-function scopesOf(payload: GrantRow['payload']): string[] {
-  const { openid, resources } = payload as {
-    openid?: { scope?: string };
-    resources?: Record<string, string>;
-  };
-  const lists = [openid?.scope, ...Object.values(resources ?? {})];
-  return [
-    ...new Set(lists.flatMap((list) => (typeof list === 'string' ? list.split(' ').filter(Boolean) : []))),
-  ];
 }
