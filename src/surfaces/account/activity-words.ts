@@ -23,6 +23,7 @@ export const WORDS: Readonly<Record<string, string>> = {
   'totp.enabled': 'factor_added',
   'totp.disabled': 'factor_removed',
   'totp.removed': 'factor_removed',
+  'factors.removed': 'factor_removed',
   'recovery_codes.made': 'codes_made',
   'recovery_code.used': 'code_used',
   'session.ended': 'session_ended',
