@@ -5,7 +5,7 @@ import { makeRecoveryCodes } from '../../sign-in/recovery-codes/make.ts';
 import { type FactorNews, tellOfFactors } from '../../sign-in/second-factor/tell.ts';
 import { trustOf } from '../../sign-in/second-factor/trusted-cookie.ts';
 import { scoped, type Transaction } from '../../storage/database.ts';
-import { enrolledFactors, hasFactor } from '../../users/factors/enrolled.ts';
+import { canShowFactor, enrolledFactors, hasFactor } from '../../users/factors/enrolled.ts';
 import { afterFactorChange } from '../../users/factors/remove.ts';
 import { recoveryCodesOf } from '../../users/recovery-codes/store.ts';
 import { lockUser } from '../../users/store.ts';
@@ -57,7 +57,7 @@ export async function switchTotpOff(visit: Visit): Promise<void> {
     await changeFactors(visit, async (tx) => {
       if (!(await removeTotp(tx, appId, userId))) return undefined;
       await afterFactorChange(tx, appId, userId);
-      if (isRequired && !hasFactor(await enrolledFactors(tx, appId, userId))) throw factorRequired();
+      if (isRequired && !canShowFactor(await enrolledFactors(tx, appId, userId))) throw factorRequired();
       const exceptSessionUid = session.uid;
       await deps.access.endUserAccess(tx, { appId, userId, why: 'factor_removed', exceptSessionUid });
       const { sessionId } = session;
