@@ -76,9 +76,9 @@ function sendJson(ctx: Context, problem: Problem | undefined, requestId: string)
 }
 
 function sendPage(ctx: Context, deps: ErrorDeps, problem: Problem | undefined): void {
-  const { requestId, startUrl = null } = stateOf(ctx);
+  const { requestId } = stateOf(ctx);
   if (problem?.kind === 'not_found') return showPage(ctx, deps, 'error/not-found');
-  if (problem?.kind === 'expired') return showPage(ctx, deps, 'error/expired', { start_url: startUrl });
+  if (problem?.kind === 'expired') return showPage(ctx, deps, 'error/expired');
   if (problem?.kind === 'unavailable')
     return showPage(ctx, deps, 'error/unavailable', {
       retry_after: Math.ceil(problem.retryAfterSeconds ?? 5),
@@ -89,8 +89,19 @@ function sendPage(ctx: Context, deps: ErrorDeps, problem: Problem | undefined): 
     title,
     message,
     request_id: problem ? null : requestId,
-    start_url: startUrl,
+    again_url: againUrl(ctx, problem),
   });
+}
+
+/**
+ * Where the same thing can be tried once more: a form that is too old begins at its page, everything that passes by
+ * itself at this very address. null: trying again would be refused again.
+ */
+function againUrl(ctx: Context, problem: Problem | undefined): string | null {
+  if (!problem || problem.status >= 500 || problem.kind === 'limited') return '';
+  if (problem.code !== 'request.form_expired') return null;
+  const page = /^\/auth\/[a-z0-9_-]+\/(?:interaction|account)\/[A-Za-z0-9_-]+/.exec(ctx.path);
+  return page?.[0] ?? '';
 }
 
 /** What a person is told, in their language. The exact sentence of a Problem is for developers, who ask for JSON. */

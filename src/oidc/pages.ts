@@ -61,7 +61,7 @@ export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
       const state = stateOf(ctx);
       state.uiLocales = uiLocales ?? state.uiLocales;
       ctx.status = status;
-      if (error === 'expired') return show(ctx, app, 'error/expired', { start_url: state.startUrl ?? null });
+      if (error === 'expired') return show(ctx, app, 'error/expired', {});
       const locale = localeOf(ctx as Context);
       const words = status >= 500 ? 'error.server' : 'error.request';
       show(ctx, app, 'error/problem', {
@@ -69,7 +69,7 @@ export function protocolPages(deps: Pick<HttpDeps, 'views'>): ProtocolPages {
         title: t(locale, `${words}.title`),
         message: t(locale, `${words}.body`),
         request_id: state.requestId,
-        start_url: state.startUrl ?? null,
+        again_url: status >= 500 ? '' : null,
       });
     },
     unavailable(ctx, app) {

@@ -14,6 +14,7 @@ import { alreadyFinished, signInRefused } from './errors.ts';
 import type { Evidence } from './evidence.ts';
 import { subjectOf } from './lockout/attempt.ts';
 import { clearFailures } from './lockout/store.ts';
+import { rememberMethod } from './last-method.ts';
 import { meetDevice } from './new-device.ts';
 import { goTo } from './onward.ts';
 import { type Due, dueAfter } from './second-factor/due.ts';
@@ -52,6 +53,7 @@ export async function completeSignIn(where: Where, evidence: Evidence): Promise<
     await keepPending(deps.ephemeral, interaction, pending);
     return goTo(ctx, interactionPath(interaction) + pageOf(pending));
   }
+  rememberMethod(ctx, deps.config, { appId, method: evidence.method });
   deps.metrics.signIns.inc({ method: evidence.method, result: 'success' });
   const signedIn = {
     userId,

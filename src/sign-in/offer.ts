@@ -1,4 +1,5 @@
 import * as offered from './methods.ts';
+import { lastMethod } from './last-method.ts';
 import type { Method, SignInFault } from './method.ts';
 import { sentence, show } from './page.ts';
 import { interactionPath, type Step } from './step.ts';
@@ -7,7 +8,7 @@ export const methods: readonly Method[] = Object.values(offered);
 
 /** The sign-in page with every method that the app offers; `fault` says what was wrong with the last try. */
 export function showSignIn(step: Step, fault?: SignInFault): void {
-  const { ctx, interaction } = step;
+  const { ctx, deps, appId, interaction } = step;
   const at = interactionPath(step);
   show(
     step,
@@ -18,6 +19,7 @@ export function showSignIn(step: Step, fault?: SignInFault): void {
       email: fault?.email ?? hintOf(interaction.params.login_hint),
       cancel_action: `${at}/cancel`,
       client_name: interaction.client.name,
+      last_method: lastMethod(ctx, deps.config, appId),
       problem: fault ? sentence(ctx, fault.key, fault.values) : null,
       problem_field: fault?.field ?? null,
       notice: null,

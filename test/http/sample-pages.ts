@@ -84,6 +84,12 @@ export function samplePages(
     { view: 'device/denied', model: {}, app: MEADOW },
     {
       view: 'sign-in/sign-in',
+      variant: 'again',
+      model: { ...signIn, email, last_method: 'magic_link' },
+      app: MEADOW,
+    },
+    {
+      view: 'sign-in/sign-in',
       variant: 'problem',
       model: { ...signIn, email, problem: say('problem.credentials') },
       app: WOLF,
@@ -164,6 +170,7 @@ export function samplePages(
     { view: 'sign-in/magic-link/other-browser', model: request, app: WOLF },
     { view: 'sign-in/magic-link/refused', model: {}, app: WOLF },
     { view: 'sign-in/link-dead', model: { start_url: 'https://wolf.example/' }, app: WOLF },
+    { view: 'sign-in/link-dead', variant: 'here', model: { again_url: '/sign-in' }, app: MEADOW },
     { view: 'sign-up/sign-up', model: { ...form, email: '', sign_in_url: '/sign-in' }, app: PLAIN },
     {
       view: 'sign-up/sign-up',
@@ -254,6 +261,7 @@ export function samplePages(
         message: say('problem.form_expired'),
         request_id: '0193f2c4-7b1e-7a52',
         start_url: null,
+        again_url: '',
       },
     },
     { view: 'error/not-found', model: {} },

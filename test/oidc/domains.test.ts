@@ -103,6 +103,7 @@ for (const driver of drivers) {
         '__Host-lk_ses.shop.sig',
         '__Host-lk_csrf',
         '__Host-lk_dev.shop',
+        '__Host-lk_method.shop',
       ]);
       for (const line of set) {
         expect(line)
