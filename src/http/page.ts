@@ -17,7 +17,7 @@ export function showPage(ctx: Context, deps: PageDeps, name: string, model: obje
     state.csrfScope === undefined || 'csrf' in model ? {} : { csrf: csrfFor(ctx, state.csrfScope) };
   const html = deps.views.renderPage(
     name,
-    { ...csrf, start_url: state.startUrl ?? null, ...model },
+    { ...csrf, ...(state.startUrl === undefined ? {} : { start_url: state.startUrl }), ...model },
     { locale: localeOf(ctx), nonce: state.nonce, app: state.app },
   );
   ctx.type = 'text/html; charset=utf-8';
