@@ -27,6 +27,7 @@ import { signInRoutes } from './sign-in/routes.ts';
 import { sweepExpired } from './storage/operator-sweep.ts';
 import { accountRoutes } from './surfaces/account/routes.ts';
 import { createAdminApi } from './surfaces/admin-api/admin-api.ts';
+import { brandingRoutes } from './surfaces/branding/routes.ts';
 import { createPlayground } from './surfaces/dev/playground/create.ts';
 import { devRoutes } from './surfaces/dev/routes.ts';
 import { landingRoutes } from './surfaces/landing/routes.ts';
@@ -158,6 +159,7 @@ function doors(
     hosts({ config, registry, domains, log }),
     operationsRoutes({ config, health, metrics }),
     assets.middleware,
+    brandingRoutes({ db, registry }),
     protectedResources({ baseUrl, registry }),
     relatedOrigins({ baseUrl, registry }),
     protocolDoors({

@@ -19,7 +19,7 @@ import { createViews } from './http/views.ts';
 import { deriveKey } from './kernel/secret.ts';
 import { logoutTokenHandler } from './oidc/backchannel-logout/deliver.ts';
 import { createNewcomers } from './oidc/newcomers.ts';
-import { pageAppOf } from './oidc/page-app.ts';
+import { mailAppOf } from './oidc/page-app.ts';
 import { vaultFrom } from './vault.ts';
 import { type Stores } from './open-stores.ts';
 import { type BreachedPasswords, createBreachedPasswords } from './sign-in/passwords/breached/breached.ts';
@@ -81,7 +81,7 @@ export function makeParts(
   const { worker, courier, jobs } = makeWorkers({ operatorDb, rootKeys, log, metrics });
   const appOf = async (appId: string) => {
     const snapshot = await registry.snapshot(appId);
-    return snapshot && pageAppOf(snapshot.app);
+    return snapshot && mailAppOf(config.baseUrl, snapshot);
   };
   worker.register(
     MAIL,

@@ -13,6 +13,7 @@ import { customClaimsSchema } from './claims/custom-claim.ts';
 import { signingAlgorithms } from './keys/signer.ts';
 import { MAX_TOKEN_TTL, type SigningKey } from './keys/signing-key.ts';
 import type { AppDomain } from './domains/domain.ts';
+import type { AppLogo } from './logo/logo.ts';
 
 const lifetime = (fallback: number, max: number) => z.int().min(1).max(max).default(fallback);
 
@@ -110,6 +111,8 @@ export type App = {
   appId: string;
   name: string;
   settings: AppSettings;
+  /** What pages and mails show beside the name. */
+  logo?: AppLogo | undefined;
   revision: number;
   builtIn: boolean;
   createdAt: Date;

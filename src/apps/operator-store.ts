@@ -56,6 +56,11 @@ export async function writeSettings(tx: Queryable, appId: string, settings: obje
   await tx.query(sql`update apps set settings = ${settings}::jsonb where app_id = ${appId}`);
 }
 
+/** null: none is shown. */
+export async function writeAppLogo(tx: Queryable, appId: string, logo: object | null): Promise<void> {
+  await tx.query(sql`update apps set logo = ${logo}::jsonb where app_id = ${appId}`);
+}
+
 /** Tells every process that what it knows of the app is old. */
 export async function bumpRevision(tx: Queryable, appId: string): Promise<void> {
   await tx.query(sql`update apps set revision = revision + 1, updated_at = now() where app_id = ${appId}`);

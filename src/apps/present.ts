@@ -2,6 +2,7 @@ import { type App, appSettingsSchema, type Client, clientSettingsSchema, isConfi
 import type { SecretRow } from './clients/secrets/operator-store.ts';
 import type { KeyStateRow } from './keys/shelf.ts';
 import { originOfDomain } from './domains/domain-name.ts';
+import { presentLogo } from './logo/present.ts';
 
 /** An app with its first client's addresses, as operators see it. `domain`: where it is served instead of at BASE_URL. */
 export function presentApp(app: App, client: Client, baseUrl: string, domain?: string) {
@@ -14,6 +15,7 @@ export function presentApp(app: App, client: Client, baseUrl: string, domain?: s
     redirect_uris: client.redirectUris,
     post_logout_redirect_uris: client.postLogoutRedirectUris,
     allowed_origins: client.allowedOrigins,
+    logo: app.logo ? presentLogo(app.appId, app.logo) : null,
     settings: appSettingsSchema.parse(app.settings),
     built_in: app.builtIn,
     disabled: app.disabledAt !== undefined,

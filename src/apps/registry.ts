@@ -17,6 +17,7 @@ import { toAppDomain } from './domains/domain.ts';
 import { servedDomains } from './domains/store.ts';
 import { localVault } from './keys/local-vault.ts';
 import { openKey } from './keys/open-key.ts';
+import { appLogoSchema } from './logo/logo.ts';
 import type { KeyVault } from './keys/signer.ts';
 import { type KeyRing, ringAt, type SigningKey } from './keys/signing-key.ts';
 import { servedHook, toHook } from './token-hook/store.ts';
@@ -202,6 +203,7 @@ export function toApp(row: AppRow): App {
     appId: row.app_id,
     name: row.name,
     settings: appSettingsSchema.parse(row.settings),
+    logo: row.logo == null ? undefined : appLogoSchema.parse(row.logo),
     revision: Number(row.revision),
     builtIn: row.built_in,
     createdAt: row.created_at,

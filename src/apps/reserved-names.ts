@@ -34,6 +34,7 @@ export const reservedNames: ReadonlySet<string> = new Set([
   'keys',
   'latchkey',
   'login',
+  'logo',
   'logout',
   'metrics',
   'oauth',

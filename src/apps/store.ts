@@ -5,6 +5,7 @@ export type AppRow = {
   app_id: string;
   name: string;
   settings: unknown;
+  logo: unknown;
   revision: string;
   built_in: boolean;
   created_at: Date;

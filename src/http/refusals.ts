@@ -25,6 +25,13 @@ export const unsupportedMediaType = (wanted: string) =>
     message: `The body must be ${wanted}, in UTF-8 and without content coding.`,
   });
 
+export const wrongFile = (wanted: string) =>
+  new Problem({
+    code: 'request.unsupported_media_type',
+    kind: 'unsupported_media_type',
+    message: `The body must be a file of type ${wanted}, without content coding.`,
+  });
+
 export const malformed = (message = 'The request is malformed.', cause?: unknown) =>
   new Problem({ code: 'request.malformed', kind: 'invalid', message, cause });
 

@@ -6,7 +6,9 @@ import type { Assets } from './assets.ts';
 import { composeMail, type MailModel } from './mails.ts';
 import { asLocale, directionOf, messageParts, t, timeIn, type MessageValues } from './messages.ts';
 
-export type PageApp = { app_id: string; name: string; accent?: string | null };
+/** `url`: below the origin of the page; in mails a whole one. Sizes in pixels of the file. */
+export type PageLogo = { url: string; width: number; height: number };
+export type PageApp = { app_id: string; name: string; accent?: string | null; logo?: PageLogo | undefined };
 export type PageOptions = { locale: string; nonce: string; app?: PageApp | undefined };
 export type MailOptions = { locale: string; app?: PageApp | undefined };
 export type RenderedMail = { from_name: string; subject: string; html: string; text: string };
@@ -103,6 +105,7 @@ export function createViews({ viewsDir, assets }: { viewsDir: string; assets: As
         app_name: appName,
         initial: initialOf(appName),
         accent: accentFrom(options.app?.accent),
+        logo: options.app?.logo ?? null,
       };
       return {
         from_name: appName.replace(/[\p{Cc}\u2028\u2029]+/gu, ' '),

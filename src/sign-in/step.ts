@@ -4,6 +4,7 @@ import { formBody } from '../http/bodies.ts';
 import { requireCsrf } from '../http/csrf.ts';
 import { allowFormTo } from '../http/security-headers.ts';
 import type { Interaction } from '../oidc/interaction.ts';
+import { pageAppOf } from '../oidc/page-app.ts';
 import type { SignInDeps } from './deps.ts';
 import { nothingHere } from './errors.ts';
 import { goTo } from './onward.ts';
@@ -77,8 +78,7 @@ async function pageRequest(deps: SignInDeps, ctx: Context, purpose: string): Pro
   const appId = paramOf(ctx, 'app_id');
   const snapshot = await deps.registry.snapshot(appId);
   if (!snapshot) throw nothingHere();
-  const { name, settings } = snapshot.app;
-  ctx.state.app = { app_id: appId, name, accent: settings.accent_color };
+  ctx.state.app = pageAppOf(snapshot.app);
   ctx.state.startUrl = siteOf(snapshot);
   const csrfScope = `${appId}:${purpose}`;
   const form = ctx.method === 'POST' ? await formBody(ctx) : {};

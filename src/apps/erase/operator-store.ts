@@ -22,6 +22,7 @@ export async function eraseRest(tx: Queryable, appId: string): Promise<void> {
   await tx.query(sql`delete from client_routes where owner_app = ${appId}`);
   await tx.query(sql`delete from registration_tokens where app_id = ${appId}`);
   await tx.query(sql`delete from apis where app_id = ${appId}`);
+  await tx.query(sql`delete from app_logos where app_id = ${appId}`);
   await tx.query(sql`delete from token_hooks where app_id = ${appId}`);
   await tx.query(sql`delete from subject_salts where app_id = ${appId}`);
   await tx.query(sql`delete from api_routes where owner_app = ${appId}`);
@@ -35,5 +36,5 @@ export async function eraseRest(tx: Queryable, appId: string): Promise<void> {
   await tx.query(sql`delete from idempotency_keys where app_id = ${appId}`);
   // What was still to be mailed; the job that runs this goes when it is done.
   await tx.query(sql`delete from jobs where app_id = ${appId} and kind <> 'erase-app'`);
-  await tx.query(sql`update apps set name = app_id, settings = '{}' where app_id = ${appId}`);
+  await tx.query(sql`update apps set name = app_id, settings = '{}', logo = null where app_id = ${appId}`);
 }

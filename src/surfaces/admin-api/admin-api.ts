@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
+import { fileBody } from '../../http/file-body.ts';
 import { stateOf } from '../../http/request-state.ts';
 import { answering, routesNamed } from '../../http/route-table.ts';
 import { type Authenticate, breakGlass } from './authenticate.ts';
@@ -59,6 +60,7 @@ async function perform(
   const operator = await authenticate(ctx);
   if (!operator.may(operation.scope)) throw scopeMissing(operation.scope);
   const call = await readRequest(ctx, ctx.params, operation, operator.author);
+  if (operation.file) call.body = await fileBody(ctx, operation.file);
   const work = async (): Promise<Answer> => ({
     status: operation.response?.status ?? 204,
     body: (await operation.handle(call)) ?? null,
@@ -66,7 +68,8 @@ async function perform(
   const idempotencyKey = ctx.get('idempotency-key');
   if (operation.method === 'GET' || idempotencyKey === '') return send(ctx, await work());
   const { type, id = '' } = operator.author.actor;
-  const request = [ctx.method, ctx.path, ctx.querystring, await bodyText(ctx)];
+  const sent = Buffer.isBuffer(call.body) ? call.body.toString('base64') : await bodyText(ctx);
+  const request = [ctx.method, ctx.path, ctx.querystring, sent];
   const { replayed, ...answer } = await once(
     deps,
     { caller: `${type}:${id}`, idempotencyKey, request },

@@ -31,7 +31,7 @@ function operationsOf(openApi: OpenApi, tag: string, server: string) {
           type: typeOf(parameter.schema),
         })),
         body: operation.requestBody
-          ? JSON.stringify(operation.requestBody.content['application/json'].schema, null, 2)
+          ? JSON.stringify(Object.values(operation.requestBody.content)[0]?.schema, null, 2)
           : null,
         responses: Object.entries(operation.responses).map(([status, response]) => ({
           status,
@@ -74,13 +74,16 @@ function curlOf({
   url: string;
   operation: DescribedOperation;
 }): string {
-  const example = operation.requestBody?.content['application/json'].example;
+  const [type, sent] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
+  const example = sent?.example;
+  const isFile = type !== undefined && type !== 'application/json';
   const confirm = operation.parameters.some((parameter) => parameter.name === 'confirm')
     ? '?confirm={app_id}'
     : '';
   return [
     `curl${method === 'GET' ? '' : ` -X ${method}`} '${url}${confirm}'`,
     `  -H "Authorization: Bearer $ADMIN_API_KEY"`,
+    ...(isFile ? [`  -H 'Content-Type: ${type}'`, '  --data-binary @FILE'] : []),
     ...(example === undefined
       ? []
       : [`  -H 'Content-Type: application/json'`, `  -d '${JSON.stringify(example)}'`]),

@@ -16,7 +16,7 @@ export type DescribedOperation = {
     description?: string;
     schema: Json;
   }[];
-  requestBody?: { required: boolean; content: { 'application/json': { schema: Json; example?: Json } } };
+  requestBody?: { required: boolean; content: Record<string, { schema: Json; example?: Json }> };
   responses: Record<string, Json>;
 };
 export type OpenApi = Json & {
@@ -74,6 +74,7 @@ function describe(operation: Operation): DescribedOperation {
       ...idempotency(operation),
     ],
     ...(operation.body ? { requestBody: bodyOf(operation, operation.body) } : {}),
+    ...(operation.file ? { requestBody: fileOf(operation.file) } : {}),
     responses: { ...success(operation), ...refusals(operation) },
   };
 }
@@ -83,6 +84,17 @@ function bodyOf(operation: Operation, schema: z.ZodType): NonNullable<DescribedO
   return {
     required: !schema.safeParse({}).success,
     content: { 'application/json': { schema: jsonSchema(schema, 'input'), ...example } },
+  };
+}
+
+function fileOf({
+  type,
+  maxBytes,
+}: NonNullable<Operation['file']>): NonNullable<DescribedOperation['requestBody']> {
+  const description = `At most ${maxBytes} bytes.`;
+  return {
+    required: true,
+    content: { [type]: { schema: { type: 'string', format: 'binary', description } } },
   };
 }
 
@@ -101,7 +113,7 @@ function refusals(operation: Operation): Record<string, Json> {
     429,
     503,
     ...(operation.params ? [404] : []),
-    ...(operation.body ? [413, 415] : []),
+    ...(operation.body || operation.file ? [413, 415] : []),
     ...(writes ? [409] : []),
     ...(operation.problems ?? []),
   ]);

@@ -29,6 +29,8 @@ export type OperationSpec<Params, Query, Body> = {
   params?: Schema<Params>;
   query?: Schema<Query>;
   body?: Schema<Body>;
+  /** Instead of `body`: a file by itself; `body` of the call is then its bytes. */
+  file?: { type: string; maxBytes: number };
   /** Without a schema: 204. */
   response?: { status: 200 | 201; schema: z.ZodType };
   /** Codes beyond those that every operation has. */

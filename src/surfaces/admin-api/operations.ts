@@ -1,5 +1,6 @@
 import { apiOperations } from './apis/routes.ts';
 import { profileOperations } from './apps/profile-routes.ts';
+import { logoOperations } from './apps/logo-routes.ts';
 import { appOperations } from './apps/routes.ts';
 import { auditEventOperations } from './audit-events/routes.ts';
 import { clientOperations } from './clients/routes.ts';
@@ -20,6 +21,7 @@ import { userOperations } from './users/routes.ts';
 export function adminOperations(deps: AdminApiDeps): readonly Operation[] {
   return [
     ...appOperations(deps),
+    ...logoOperations(deps),
     ...profileOperations(deps),
     ...domainOperations(deps),
     ...clientOperations(deps),

@@ -3,6 +3,14 @@ import { appSettingsSchema } from '../../../apps/app.ts';
 
 export const time = z.iso.datetime();
 
+export const logoWire = z.object({
+  url: z
+    .string()
+    .meta({ description: 'Below the origin of the pages; another picture has another address.' }),
+  width: z.int(),
+  height: z.int(),
+});
+
 export const appWire = z.object({
   app_id: z.string(),
   name: z.string(),
@@ -12,6 +20,7 @@ export const appWire = z.object({
   redirect_uris: z.array(z.string()),
   post_logout_redirect_uris: z.array(z.string()),
   allowed_origins: z.array(z.string()),
+  logo: logoWire.nullable().meta({ description: 'What pages and mails show beside the name.' }),
   settings: appSettingsSchema,
   built_in: z.boolean(),
   disabled: z.boolean(),

@@ -2,7 +2,7 @@ import type { Route } from '../../../http/route-table.ts';
 import { type Attempt, attempt, carried, carriedCookies, fill, type World } from './attempt.ts';
 
 const OPEN =
-  /^\/$|^\/(healthz|readyz|health|metrics|favicon\.ico)$|^\/assets\/|^\/api\/(docs|v1\/openapi\.json)$|^\/\.well-known\/[\w-]+\/auth\/:app_id$|^\/\.well-known\/oauth-protected-resource\/|^\/\.well-known\/webauthn$|^\/dev\/playground(\/|$)/;
+  /^\/$|^\/(healthz|readyz|health|metrics|favicon\.ico)$|^\/assets\/|^\/auth\/:app_id\/logo\/|^\/api\/(docs|v1\/openapi\.json)$|^\/\.well-known\/[\w-]+\/auth\/:app_id$|^\/\.well-known\/oauth-protected-resource\/|^\/\.well-known\/webauthn$|^\/dev\/playground(\/|$)/;
 
 /** What everybody may read, and pages that belong to no app: whatever of A comes along, nothing of B is shown. */
 export function openRule(world: World, route: Route): Attempt[] | undefined {
