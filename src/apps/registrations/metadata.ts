@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type App, clientSettingsSchema, type ClientType } from '../app.ts';
 import type { AuthMethod } from '../authentication-settings.ts';
 import { type ClientFacts, displayName, requireSoundClient } from '../clients/client-input.ts';
-import { findUnstorable } from '../../kernel/storable-text.ts';
+import { findUnstorable } from '../../kernel/unstorable-text.ts';
 import { metadataInvalid } from './errors.ts';
 
 const uris = z.array(z.string().min(1).max(2048)).max(20).optional();

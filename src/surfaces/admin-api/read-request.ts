@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import type { z } from 'zod';
 import { fieldsOf, jsonBody, rawBody } from '../../http/bodies.ts';
 import type { Author } from '../../events/author.ts';
-import { findUnstorable } from '../../kernel/storable-text.ts';
+import { findUnstorable } from '../../kernel/unstorable-text.ts';
 import { invalidValue, noSuchRoute, unknownField } from './errors.ts';
 import type { Call, Operation } from './operation.ts';
 
