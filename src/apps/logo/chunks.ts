@@ -38,7 +38,7 @@ function requirePng(file: Buffer): void {
   if (head.startsWith('\xff\xd8\xff')) throw logoInvalid('it is a JPEG; please save it as PNG');
   if (head.startsWith('RIFF') && head.endsWith('WEBP'))
     throw logoInvalid('it is a WebP; please save it as PNG');
-  if (/^GIF8/.test(head)) throw logoInvalid('it is a GIF; please save it as PNG');
+  if (head.startsWith('GIF8')) throw logoInvalid('it is a GIF; please save it as PNG');
   if (/^\s*</.test(head)) throw logoInvalid('SVG is not accepted; please save it as PNG');
   throw logoInvalid('it is no PNG');
 }
