@@ -66,6 +66,7 @@ for (const [profile, options] of Object.entries(PROFILES)) {
     /** With the password, and on with a passkey at the page that offers one. */
     async function enrol(party: RelyingParty): Promise<void> {
       await goToSignIn(page, party, 'own');
+      await knowsPasskeys();
       await typePassword(page, email);
       await press(page, 'Create passkey');
       await signedInAt(page, party);
@@ -74,11 +75,14 @@ for (const [profile, options] of Object.entries(PROFILES)) {
     async function see(name: string): Promise<void> {
       if (profile === 'a desktop') faults.push(...(await faultsOf(page, name, LOOKS, { axe: true })));
     }
+    /** The page has told the server; it does so in its own time. */
+    const knowsPasskeys = () => page.waitForFunction("document.cookie.includes('lk_webauthn=1')");
     const forgetSession = () => context.clearCookies({ name: /lk_ses/ });
     const pressPasskey = () => press(page, 'Sign in with a passkey');
 
     it('are made on the way in and in the account pages, and sign in by autofill', async () => {
       await goToSignIn(page, shop, 'own');
+      await knowsPasskeys();
       await typePassword(page, email);
       expect(await page.locator('h1').textContent()).to.equal('Sign in without a password next time?');
       await see('passkey-offer');
@@ -88,8 +92,9 @@ for (const [profile, options] of Object.entries(PROFILES)) {
       expect(credentials[0]).to.include({ isResidentCredential: true, userName: `${email} · Corner Shop` });
 
       await forgetSession();
-      await page.goto(shop.loginUrl('own'));
-      await page.waitForURL(`${shop.origin}/**`);
+      // It may answer, and go on, before the page has loaded.
+      await page.goto(shop.loginUrl('own'), { waitUntil: 'commit' });
+      await page.waitForURL(`${shop.origin}/signed-in/**`);
       const { tokens } = await signedInAt(page, shop);
       expect(tokens.claims).to.deep.include({ amr: ['hwk', 'user', 'mfa'], acr: 'urn:latchkey:acr:2fa' });
 
@@ -155,6 +160,26 @@ for (const [profile, options] of Object.entries(PROFILES)) {
       await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
       await page.getByText('New on this device? Ask for a sign-in link').waitFor();
       await see('passkey-cancelled');
+    });
+
+    it('are the second proof where an app wants two, with recovery codes beside them', async () => {
+      await latchkey.admin('PATCH', '/apps/ledger', { settings: { second_factor: 'required' } });
+      await page.addInitScript(NO_AUTOFILL);
+      await goToSignIn(page, ledger, 'own');
+      await typePassword(page, email);
+      await press(page, 'Use a passkey instead');
+      await see('enrol-passkey');
+      await press(page, 'Create passkey');
+      await press(page, 'I have kept them: continue');
+      await signedInAt(page, ledger);
+      await forgetSession();
+      await goToSignIn(page, ledger, 'own');
+      await typePassword(page, email);
+      await see('second-factor-passkey');
+      await press(page, 'Use your passkey');
+      const { tokens } = await signedInAt(page, ledger);
+      expect(tokens.claims['amr']).to.deep.equal(['pwd', 'hwk', 'user', 'mfa']);
+      await latchkey.admin('PATCH', '/apps/ledger', { settings: { second_factor: 'optional' } });
     });
   });
 }
