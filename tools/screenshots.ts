@@ -32,6 +32,8 @@ const WITHOUT_SCRIPTS = new Set([
 ]);
 const TRANSLATED: Record<string, readonly string[]> = {
   ar: [
+    'account/identifiers',
+    'account/activity',
     'sign-in/sign-in',
     'sign-in/magic-link/sent',
     'sign-in/magic-link/other-browser',
