@@ -47,7 +47,6 @@ export type MailHandlerDeps = {
 export function mailHandler(deps: MailHandlerDeps): JobHandler {
   return async (job) => {
     const { to, template, model, locale, discard } = job.payload as MailPayload;
-    if (discard) return;
     const app = await deps.appOf(job.appId);
     if (!app) return;
     const {
@@ -56,6 +55,8 @@ export function mailHandler(deps: MailHandlerDeps): JobHandler {
       html,
       text,
     } = deps.views.renderMail(template, model, { locale, app });
+    // Only here: rendering takes milliseconds of the processor that answers the next request of whoever asked.
+    if (discard) return;
     // From the job's id and not drawn, so that a second attempt after a lost acknowledgement is recognizably the same mail.
     const messageId = `<${job.jobId}@${deps.host}>`;
     try {

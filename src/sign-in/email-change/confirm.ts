@@ -19,7 +19,7 @@ import { throttleNetwork } from '../lockout/network.ts';
 import { countCode, MAILED_CODE, uncountCode } from '../lockout/store.ts';
 import { isCode, readCode } from '../mailed-proof/code.ts';
 import { CODE_TRIES, CODES_A_DAY } from '../mailed-proof/proof.ts';
-import { killProofsOf } from '../mailed-proof/store.ts';
+import { killWaysIn } from '../mailed-proof/store.ts';
 import { accountUrl, tellOwner } from '../tell-owner.ts';
 import { type Owner, UNDO_HOURS } from './owner.ts';
 
@@ -39,8 +39,7 @@ export async function confirmEmailChange(owner: Owner, digest: string, way: 'lin
     if (way === 'code') await uncountCode(tx, { appId, subject: subjectOf(user.email), origin: MAILED_CODE });
     await audit(tx, { ...by, appId, type: 'email.changed', userId, result: 'success', details: { way } });
     tx.afterCommit(async () => {
-      await killProofsOf(deps.ephemeral, appId, 'magic_link', user.email);
-      await killProofsOf(deps.ephemeral, appId, 'reset', user.email);
+      await killWaysIn(deps.ephemeral, appId, user.email);
     });
   });
 }

@@ -79,15 +79,16 @@ export async function killProof(store: Store, { appId, digest, kind }: At): Prom
 }
 
 /** Kills whatever links of this kind are on their way to the address. */
-export async function killProofsOf(
-  store: Store,
-  appId: string,
-  kind: ProofKind,
-  email: string,
-): Promise<void> {
+async function killProofsOf(store: Store, appId: string, kind: ProofKind, email: string): Promise<void> {
   await Promise.all(
     (['known', 'stranger'] as const).map((asker) => store.delete(appId, newestKey(kind, email, asker))),
   );
+}
+
+/** Kills whatever on its way to the address could sign in or set a password: after a change of password or address. */
+export async function killWaysIn(store: Store, appId: string, email: string): Promise<void> {
+  const kinds = ['magic_link', 'email_code', 'reset'] as const;
+  await Promise.all(kinds.map((kind) => killProofsOf(store, appId, kind, email)));
 }
 
 /** Remembers the code's MAC unless one is there, and returns what is there: a MAC or `refused`. */

@@ -13,7 +13,7 @@ import { deviceOf } from '../device-cookie.ts';
 import type { Attempt } from '../lockout/attempt.ts';
 import { throttleNetwork } from '../lockout/network.ts';
 import { clearFailures } from '../lockout/store.ts';
-import { killProofsOf } from '../mailed-proof/store.ts';
+import { killWaysIn } from '../mailed-proof/store.ts';
 import { tellOwner } from '../tell-owner.ts';
 import { isTooLong } from './policy.ts';
 import { verifyPassword } from './verify.ts';
@@ -114,8 +114,6 @@ async function endOthers(tx: Transaction, owner: Owner, user: User, type: string
   await forgetDevices(tx, appId, userId, deviceOf(ctx, deps.config, appId));
   await audit(tx, { ...by, appId, type, userId, result: 'success' });
   tx.afterCommit(async () => {
-    await killProofsOf(deps.ephemeral, appId, 'magic_link', email);
-    await killProofsOf(deps.ephemeral, appId, 'email_code', email);
-    await killProofsOf(deps.ephemeral, appId, 'reset', email);
+    await killWaysIn(deps.ephemeral, appId, email);
   });
 }

@@ -4,6 +4,7 @@ import { openEmailChange } from '../../sign-in/email-change/elsewhere.ts';
 import { linkDead } from '../../sign-in/errors.ts';
 import { scoped } from '../../storage/database.ts';
 import { normalizeEmail } from '../../users/email.ts';
+import { isEmailDomainAllowed } from '../../users/email-domains.ts';
 import { pendingEmailChange } from '../../users/email-changes/store.ts';
 import { userById } from '../../users/store.ts';
 import { notSignedIn } from './errors.ts';
@@ -40,6 +41,7 @@ export async function askForChange(visit: Visit): Promise<void> {
   const wrong = (key: string): Promise<void> =>
     showIdentifiers(visit, { field: 'email', problem: sentenceOf(visit, key), email: typed });
   if (email === undefined) return wrong('problem.email');
+  if (!isEmailDomainAllowed(email, visit.snapshot.app.settings)) return wrong('problem.email_domain');
   if (!(await askForEmailChange(visit, email))) return wrong('problem.email_same');
   goBack(visit, 'identifiers', 'email_asked');
 }

@@ -63,6 +63,15 @@ for (const driver of drivers) {
     const sixteen = <T>(work: () => Promise<T>): Promise<T[]> =>
       Promise.all(Array.from({ length: 16 }, () => work()));
 
+    it('takes no address that the app does not take at sign-up either', async () => {
+      const change = (settings: object) => latchkey.admin('PATCH', '/apps/shop', { settings });
+      await change({ email_domains_denied: ['rival.example'] });
+      const asked = await ask(await enter(), 'ada@eu.rival.example');
+      expect(asked.html).to.contain('Addresses of that provider are not accepted here.');
+      await change({ email_domains_denied: [] });
+      expect(await emailOf()).to.deep.equal({ email, email_verified: true });
+    });
+
     it('#57 proves the new address first, then tells the old one', async () => {
       const agent = await enter();
       const asked = await ask(agent, ` ${next.toUpperCase()} `);

@@ -12,7 +12,7 @@ import { linkDead } from '../../../errors.ts';
 import { subjectOf } from '../../../lockout/attempt.ts';
 import { clearAllFailures } from '../../../lockout/store.ts';
 import type { Proof } from '../../../mailed-proof/proof.ts';
-import { killProofsOf } from '../../../mailed-proof/store.ts';
+import { killWaysIn } from '../../../mailed-proof/store.ts';
 import { spendProof } from '../../../mailed-proof/try-code.ts';
 import type { LinkRequest, Step } from '../../../step.ts';
 import { tellOwner } from '../../../tell-owner.ts';
@@ -62,9 +62,7 @@ async function recover(tx: Transaction, request: LinkRequest, proof: Proof, hash
   const actor = { type: 'user' as const, id: userId };
   await audit(tx, { ...authorOf(ctx), appId, type: 'password.reset', actor, userId, result: 'success' });
   tx.afterCommit(async () => {
-    await killProofsOf(deps.ephemeral, appId, 'magic_link', email);
-    await killProofsOf(deps.ephemeral, appId, 'email_code', email);
-    await killProofsOf(deps.ephemeral, appId, 'reset', email);
+    await killWaysIn(deps.ephemeral, appId, email);
   });
   return user;
 }
