@@ -5,6 +5,7 @@ import {
   optionsOn,
 } from '../../src/surfaces/cli/isolation/authenticator.ts';
 import type { Agent, Page } from './agent.ts';
+import type { Mail, TestLatchkey } from './app.ts';
 
 export {
   Authenticator,
@@ -39,4 +40,12 @@ export async function addPasskey(
   const asked = await agent.open(`/auth/${appId}/account/passkeys/new`);
   const page = await answer(agent, asked, authenticator.create(offered(asked), lies));
   return { authenticator, page };
+}
+
+/** The mail with this in its subject, whatever else is mailed to the address. */
+export async function mailAbout(latchkey: TestLatchkey, address: string, subject: string): Promise<Mail> {
+  for (let count = 1; ; count += 1) {
+    const found = (await latchkey.mailsTo(address, count)).find((mail) => mail.subject.includes(subject));
+    if (found) return found;
+  }
 }
