@@ -42,7 +42,6 @@ const LIBRARIES: Record<string, string[]> = {
   '@node-rs/bcrypt': ['sign-in/passwords'],
   '@opentelemetry/api': ['telemetry'],
   '@simplewebauthn/server': ['sign-in/passkeys'],
-  '@zxcvbn-ts/core': ['sign-in/passwords'],
   '@zxcvbn-ts/language-common': ['sign-in/passwords'],
   argon2: ['sign-in/passwords'],
   bowser: ['users/devices'],
