@@ -12,17 +12,22 @@ import {
   type Page,
 } from 'playwright-core';
 import { createAssets } from '../src/http/assets.ts';
+import { encodeLogo } from '../src/apps/logo/encode.ts';
 import { MAIL_NAMES } from '../src/http/mails.ts';
 import { t } from '../src/http/messages.ts';
 import { createViews } from '../src/http/views.ts';
-import { type SamplePage, samplePages, WOLF } from '../test/http/sample-pages.ts';
+import { type SamplePage, samplePages, FJORD, ORBIT, WOLF } from '../test/http/sample-pages.ts';
 
-type Shot = { url: string; file: string; context: BrowserContextOptions; axe: boolean };
+type Shot = { url: string; name: string; context: BrowserContextOptions; axe: boolean };
 
 const ROOT = join(import.meta.dirname, '..');
 const OUT = join(ROOT, 'screenshots');
-const PHONE = { viewport: { width: 390, height: 844 } };
-const DESKTOP = { viewport: { width: 1280, height: 800 } };
+const LOOKS = [
+  { device: 'phone', size: { width: 390, height: 844 }, colorScheme: 'light' },
+  { device: 'phone', size: { width: 390, height: 844 }, colorScheme: 'dark' },
+  { device: 'desktop', size: { width: 1280, height: 800 }, colorScheme: 'light' },
+  { device: 'desktop', size: { width: 1280, height: 800 }, colorScheme: 'dark' },
+] as const;
 const WITHOUT_SCRIPTS = new Set([
   'sign-in/sign-in',
   'sign-up/sign-up',
@@ -57,6 +62,36 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 const assets = createAssets(join(ROOT, 'views/assets'));
 const views = createViews({ viewsDir: join(ROOT, 'views'), assets });
 
+/** Pictures as apps might have them: one that is a sign, and one that is a name. */
+const LOGOS: Record<string, Buffer> = {
+  '/sample-logo.png': await drawn(192, 192, (x, y) => {
+    const [far, moon] = [Math.hypot(x - 96, y - 96), Math.hypot(x - 150, y - 42)];
+    if (moon < 26) return [242, 183, 5];
+    return far < 40 || (far > 70 && far < 88 && moon > 38) ? [91, 46, 229] : undefined;
+  }),
+  '/sample-name.png': await drawn(480, 120, (x, y) =>
+    Math.abs(y - 60 - 26 * Math.sin(x / 38)) < 12 || Math.abs(y - 60 - 26 * Math.cos(x / 38)) < 5
+      ? [179, 38, 30]
+      : undefined,
+  ),
+};
+
+type Colour = readonly [number, number, number];
+
+async function drawn(
+  width: number,
+  height: number,
+  at: (x: number, y: number) => Colour | undefined,
+): Promise<Buffer> {
+  const rgba = Buffer.alloc(width * height * 4);
+  for (let y = 0; y < height; y += 1)
+    for (let x = 0; x < width; x += 1) {
+      const colour = at(x, y);
+      if (colour) rgba.set([...colour, 255], (y * width + x) * 4);
+    }
+  return (await encodeLogo({ width, height, rgba })).png;
+}
+
 const pagesIn = (locale: string): SamplePage[] =>
   samplePages((key, values) => t(locale, key, values), locale);
 const pathOf = (locale: string, page: SamplePage): string =>
@@ -66,13 +101,20 @@ function serve(): Koa {
   const server = new Koa();
   server.use(assets.middleware);
   server.use((ctx) => {
+    const logo = LOGOS[ctx.path];
+    if (logo !== undefined) {
+      ctx.type = 'image/png';
+      ctx.body = logo;
+      return;
+    }
     const [, locale = 'en', ...rest] = ctx.path.split('/');
     const mail = rest[0] === 'mail' ? rest[1] : undefined;
     if (mail !== undefined) {
       const url = 'https://id.example/auth/wolf-banana/magic-link?token=3q2-7wEAAACk1Xo9tq0M';
       const model = { app_name: 'Wolf Banana', url, place: 'Lisbon, Portugal', device: 'Firefox on Windows' };
-      const shown = mail === 'email-code' ? { ...model, code: '482913' } : model;
-      ctx.body = views.renderMail(mail, shown, { locale, app: WOLF }).html;
+      const app = mail === 'invitation' ? ORBIT : mail === 'reset' ? FJORD : WOLF;
+      const shown = { ...model, app_name: app.name, ...(mail === 'email-code' ? { code: '482913' } : {}) };
+      ctx.body = views.renderMail(mail, shown, { locale, app }).html;
       ctx.type = 'html';
       return;
     }
@@ -89,23 +131,9 @@ function serve(): Koa {
   return server;
 }
 
-function shotsOf(origin: string, path: string, name: string, extra: BrowserContextOptions = {}): Shot[] {
-  const shots: Shot[] = [];
-  for (const [device, size] of [
-    ['phone', PHONE],
-    ['desktop', DESKTOP],
-  ] as const) {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const file = join(OUT, `${name}.${device}.${colorScheme}.png`);
-      shots.push({
-        url: origin + path,
-        file,
-        context: { ...size, colorScheme, ...extra },
-        axe: extra.javaScriptEnabled !== false,
-      });
-    }
-  }
-  return shots;
+function shotOf(origin: string, path: string, name: string, extra: BrowserContextOptions = {}): Shot {
+  const context: BrowserContextOptions = { reducedMotion: 'reduce', ...extra };
+  return { url: origin + path, name, context, axe: extra.javaScriptEnabled !== false };
 }
 
 function plan(origin: string): Shot[] {
@@ -113,18 +141,18 @@ function plan(origin: string): Shot[] {
   for (const page of pagesIn('en')) {
     const path = pathOf('en', page);
     const name = path.slice('/en/'.length).replaceAll('/', '--');
-    shots.push(...shotsOf(origin, path, name));
+    shots.push(shotOf(origin, path, name));
     if (WITHOUT_SCRIPTS.has(page.view) && page.variant === undefined) {
-      shots.push(...shotsOf(origin, path, `${name}.no-script`, { javaScriptEnabled: false }));
+      shots.push(shotOf(origin, path, `${name}.no-script`, { javaScriptEnabled: false }));
     }
   }
   for (const [locale, wanted] of Object.entries(TRANSLATED)) {
     for (const view of wanted)
-      shots.push(...shotsOf(origin, `/${locale}/${view}`, `${view.replaceAll('/', '--')}.${locale}`));
+      shots.push(shotOf(origin, `/${locale}/${view}`, `${view.replaceAll('/', '--')}.${locale}`));
   }
-  for (const mail of MAIL_NAMES) shots.push(...shotsOf(origin, `/en/mail/${mail}`, `mail--${mail}`));
-  shots.push(...shotsOf(origin, '/ar/mail/magic-link', 'mail--magic-link.ar'));
-  return only === undefined ? shots : shots.filter(({ file }) => file.includes(only));
+  for (const mail of MAIL_NAMES) shots.push(shotOf(origin, `/en/mail/${mail}`, `mail--${mail}`));
+  shots.push(shotOf(origin, '/ar/mail/magic-link', 'mail--magic-link.ar'));
+  return only === undefined ? shots : shots.filter(({ name }) => name.includes(only));
 }
 
 const contexts = new Map<string, Promise<BrowserContext>>();
@@ -136,24 +164,33 @@ function contextFor(browser: Browser, options: BrowserContextOptions): Promise<B
   return context;
 }
 
+/** Opened once, and looked at in every look. */
 async function take(browser: Browser, shot: Shot): Promise<string[]> {
   const context = await contextFor(browser, shot.context);
   const complaints: string[] = [];
   const page = await context.newPage();
   try {
     page.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(message.text());
+      if (message.type() === 'error') complaints.push(`${shot.name}: ${message.text()}`);
     });
     const response = await page.goto(shot.url);
-    if (response?.status() !== 200) complaints.push(`status ${response?.status()}`);
-    await page.screenshot({ path: shot.file, fullPage: true });
-    if (shot.axe) complaints.push(...(await violationsOn(page, shot.url.includes('/mail/'))));
-    const sideways = shot.axe && (await page.evaluate('document.documentElement.scrollWidth > innerWidth'));
-    if (sideways) complaints.push('scrolls sideways');
+    if (response?.status() !== 200) complaints.push(`${shot.name}: status ${response?.status()}`);
+    if (shot.axe) await page.evaluate(axeSource);
+    for (const { device, size, colorScheme } of LOOKS) {
+      const file = `${shot.name}.${device}.${colorScheme}.png`;
+      await page.setViewportSize(size);
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.screenshot({ path: join(OUT, file), fullPage: true });
+      if (!shot.axe) continue;
+      const found = await violationsOn(page, shot.url.includes('/mail/'));
+      if (await page.evaluate('document.documentElement.scrollWidth > innerWidth'))
+        found.push('scrolls sideways');
+      complaints.push(...found.map((fault) => `${file}: ${fault}`));
+    }
   } finally {
     await page.close();
   }
-  return complaints.map((complaint) => `${shot.file.slice(OUT.length + 1)}: ${complaint}`);
+  return complaints;
 }
 
 // A mail program brings its own landmarks, so a mail is held to WCAG only.
@@ -166,9 +203,8 @@ async function violationsOn(page: Page, isMail: boolean): Promise<string[]> {
     'wcag22aa',
     ...(isMail ? [] : ['best-practice']),
   ];
-  await page.evaluate(axeSource);
   const found = (await page.evaluate(
-    `axe.run(document, {runOnly: ${JSON.stringify(rules)}}).then((r) => r.violations.map((v) => v.id + ': ' + v.help + ' ' + v.nodes.map((n) => n.target + ' ' + (n.any[0]?.message ?? '')).join(' | ')))`,
+    `axe.run(document, {resultTypes: ['violations'], runOnly: ${JSON.stringify(rules)}}).then((r) => r.violations.map((v) => v.id + ': ' + v.help + ' ' + v.nodes.map((n) => n.target + ' ' + (n.any[0]?.message ?? '')).join(' | ')))`,
   )) as string[];
   return found;
 }
@@ -179,7 +215,7 @@ async function main(): Promise<void> {
   const server = serve().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const queue = plan(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const total = queue.length;
+  const total = queue.length * LOOKS.length;
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox'],

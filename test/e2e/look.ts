@@ -4,13 +4,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 
-export type Look = { device: 'phone' | 'desktop'; scheme: 'light' | 'dark' };
+export type Look = { device: 'phone' | 'desktop'; scheme: 'light' | 'dark'; axe: boolean };
 
+/**
+ * Every width and both schemes are measured; axe runs once for each width and once for each scheme. The two pairs that are
+ * left are looked at with the sample of every page (`npm run screenshots`).
+ */
 export const LOOKS: readonly Look[] = [
-  { device: 'phone', scheme: 'light' },
-  { device: 'phone', scheme: 'dark' },
-  { device: 'desktop', scheme: 'light' },
-  { device: 'desktop', scheme: 'dark' },
+  { device: 'phone', scheme: 'light', axe: true },
+  { device: 'desktop', scheme: 'dark', axe: true },
 ];
 
 const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } };
@@ -19,22 +21,22 @@ const SCREENSHOTS = new URL('../../screenshots/live', import.meta.url).pathname;
 
 type Found = { id: string; nodes: { target: string[]; failureSummary: string }[] };
 
-/** Looks at the page as it stands in each look, keeps a picture of each, and tells every fault found. */
-export async function faultsOf(
-  page: Page,
-  name: string,
-  looks: readonly Look[],
-  options: { axe: boolean },
-): Promise<string[]> {
+/** Pictures of a whole run take as long as all the rest of it: `LIVE_SCREENSHOTS=1` asks for them. */
+const KEEPS_PICTURES = Boolean(process.env['LIVE_SCREENSHOTS']);
+
+/** Looks at the page as it stands in each look and tells every fault found. */
+export async function faultsOf(page: Page, name: string, looks: readonly Look[]): Promise<string[]> {
   const faults: string[] = [];
-  for (const { device, scheme } of looks) {
+  if (looks.some(({ axe }) => axe)) await page.evaluate(AXE);
+  for (const { device, scheme, axe } of looks) {
     const where = `${name} (${device}, ${scheme})`;
     await page.setViewportSize(SIZES[device]);
     await page.emulateMedia({ colorScheme: scheme });
     await settled(page);
     const beyond = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'));
     if (beyond > 0) faults.push(`${where}: ${beyond} px wider than the screen`);
-    if (options.axe) faults.push(...(await violations(page)).map((violation) => `${where}: ${violation}`));
+    if (axe) faults.push(...(await violations(page)).map((violation) => `${where}: ${violation}`));
+    if (!KEEPS_PICTURES) continue;
     mkdirSync(join(SCREENSHOTS, `${device}-${scheme}`), { recursive: true });
     await page.screenshot({ path: join(SCREENSHOTS, `${device}-${scheme}`, `${name}.png`), fullPage: true });
   }
@@ -47,11 +49,21 @@ async function settled(page: Page): Promise<void> {
 }
 
 async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found = (await page.evaluate('axe.run().then(({ violations }) => violations)')) as Found[];
+  const found = (await page.evaluate(
+    'axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations)',
+  )) as Found[];
   return found.flatMap(({ id, nodes }) =>
     nodes.map((node) => `${id} at ${node.target.join(' ')}: ${node.failureSummary}`),
   );
+}
+
+const sizes = new Map<string, Promise<number>>();
+
+/** Their addresses are made of what they hold, so that each is asked for once. */
+function sizeOf(url: string): Promise<number> {
+  const known = sizes.get(url) ?? fetch(url).then(async (answer) => (await answer.arrayBuffer()).byteLength);
+  sizes.set(url, known);
+  return known;
 }
 
 /** Bytes of the page and of all that it loads, uncompressed; and whatever it asks of another origin. */
@@ -59,12 +71,10 @@ export async function weigh(page: Page, origin: string): Promise<{ bytes: number
   const urls = (await page.evaluate(
     "[...document.querySelectorAll('link[href], script[src], img[src]')].map((one) => one.href || one.src)",
   )) as string[];
-  const sizes = await Promise.all(
-    urls.map(async (url) => (await (await fetch(url)).arrayBuffer()).byteLength),
-  );
+  const weights = await Promise.all(urls.map(sizeOf));
   const html = Buffer.byteLength(await page.content());
   return {
-    bytes: sizes.reduce((sum, size) => sum + size, html),
+    bytes: weights.reduce((sum, size) => sum + size, html),
     foreign: urls.filter((url) => new URL(url).origin !== origin),
   };
 }

@@ -29,75 +29,87 @@ type Tour = {
   mark: string;
 };
 
-for (const javaScript of [true, false]) {
-  describe(`every page, in a browser ${javaScript ? 'with' : 'without'} JavaScript`, function () {
-    this.timeout(180_000);
-    let browser: Browser;
-    let tour: Tour;
-    const open: BrowserContext[] = [];
-    const faults: string[] = [];
-    const looks: readonly Look[] = javaScript ? LOOKS : [{ device: 'phone', scheme: 'light' }];
-    const mark = javaScript ? '' : 'plain-';
+describe('every page', function () {
+  this.timeout(180_000);
+  let browser: Browser;
+  let party: Pick<Tour, 'latchkey' | 'shop' | 'strict'>;
 
-    before(async () => {
-      const [latchkey, launched] = await Promise.all([startTestLatchkey(), launchBrowser()]);
-      browser = launched;
-      const shop = await RelyingParty.start(latchkey, 'shop', {
-        name: 'Corner Shop',
-        settings: { accent_color: '#0e6b56' },
-      });
-      const settings = {
-        consent: 'always',
-        accent_color: '#7a3fc4',
-        privacy_url: 'https://example.com/privacy',
-        terms_url: 'https://example.com/terms',
-      };
-      const strict = await RelyingParty.start(latchkey, 'ledger', { name: 'Ledger & Sons', settings });
-      tour = { latchkey, shop, strict, see, visitor, mark: javaScript ? 'js' : 'plain' };
+  before(async () => {
+    const [latchkey, launched] = await Promise.all([startTestLatchkey(), launchBrowser()]);
+    browser = launched;
+    const shop = await RelyingParty.start(latchkey, 'shop', {
+      name: 'Corner Shop',
+      settings: { accent_color: '#0e6b56' },
     });
-    after(async () => {
-      await Promise.all([browser?.close(), tour?.shop.stop(), tour?.strict.stop()]);
-      await tour?.latchkey.stop();
-    });
-    afterEach(async () => {
-      await Promise.all(open.splice(0).map((context) => context.close()));
-      expect(faults.splice(0)).to.deep.equal([]);
-    });
-
-    async function visitor(): Promise<Page> {
-      const context = await newContext(browser, { javaScriptEnabled: javaScript });
-      open.push(context);
-      const page = await context.newPage();
-      page.on('pageerror', (error) => faults.push(`${page.url()}: ${error.message}`));
-      page.on('console', (message) => {
-        // A page with status 400 is one that says what was wrong.
-        if (message.type() === 'error' && !message.text().includes('the server responded with a status of 4'))
-          faults.push(`${page.url()}: ${message.text()}`);
-      });
-      return page;
-    }
-
-    async function see(page: Page, name: string): Promise<void> {
-      faults.push(...(await faultsOf(page, mark + name, looks, { axe: javaScript })));
-      const { bytes, foreign } = await weigh(page, tour.latchkey.baseUrl);
-      if (bytes > MAX_BYTES && !MAY_BE_HEAVY.has(name)) faults.push(`${name} weighs ${bytes} bytes`);
-      faults.push(...foreign.map((url) => `${name} loads ${url}`));
-    }
-
-    it('holds when signing in: first try, wrong password, expired, a request that is refused', () =>
-      signingIn(tour));
-    it('holds when signing up: form, mail sent, another browser, confirmation, too late', () =>
-      signingUp(tour));
-    it('holds when a password is forgotten: request, mail sent, new password, done', () => recovering(tour));
-    it('holds when a link is mailed: sent, wrong code, another browser, refused, confirmation, dead', () =>
-      mailedLink(tour));
-    it('holds where consent is asked for, and when an invitation is accepted', () => consenting(tour));
-    it('holds when signing out: question, stayed, signed out, the list of apps', () => signingOut(tour));
-    it('holds at the front door: landing, nothing there, unknown app, API documentation', () =>
-      frontDoor(tour));
-    it('holds for people who build: inbox and playground', () => developing(tour));
+    const settings = {
+      consent: 'always',
+      accent_color: '#7a3fc4',
+      privacy_url: 'https://example.com/privacy',
+      terms_url: 'https://example.com/terms',
+    };
+    const strict = await RelyingParty.start(latchkey, 'ledger', { name: 'Ledger & Sons', settings });
+    party = { latchkey, shop, strict };
   });
-}
+  after(async () => {
+    await Promise.all([browser?.close(), party?.shop.stop(), party?.strict.stop()]);
+    await party?.latchkey.stop();
+  });
+
+  for (const javaScript of [true, false]) {
+    describe(`in a browser ${javaScript ? 'with' : 'without'} JavaScript`, () => {
+      let tour: Tour;
+      const open: BrowserContext[] = [];
+      const faults: string[] = [];
+      const looks: readonly Look[] = javaScript ? LOOKS : [{ device: 'phone', scheme: 'light', axe: false }];
+      const mark = javaScript ? '' : 'plain-';
+
+      before(() => {
+        tour = { ...party, see, visitor, mark: javaScript ? 'js' : 'plain' };
+      });
+      afterEach(async () => {
+        await Promise.all(open.splice(0).map((context) => context.close()));
+        expect(faults.splice(0)).to.deep.equal([]);
+      });
+
+      async function visitor(): Promise<Page> {
+        const context = await newContext(browser, { javaScriptEnabled: javaScript, reducedMotion: 'reduce' });
+        open.push(context);
+        const page = await context.newPage();
+        page.on('pageerror', (error) => faults.push(`${page.url()}: ${error.message}`));
+        page.on('console', (message) => {
+          // A page with status 400 is one that says what was wrong.
+          if (
+            message.type() === 'error' &&
+            !message.text().includes('the server responded with a status of 4')
+          )
+            faults.push(`${page.url()}: ${message.text()}`);
+        });
+        return page;
+      }
+
+      async function see(page: Page, name: string): Promise<void> {
+        faults.push(...(await faultsOf(page, mark + name, looks)));
+        const { bytes, foreign } = await weigh(page, tour.latchkey.baseUrl);
+        if (bytes > MAX_BYTES && !MAY_BE_HEAVY.has(name)) faults.push(`${name} weighs ${bytes} bytes`);
+        faults.push(...foreign.map((url) => `${name} loads ${url}`));
+      }
+
+      it('holds when signing in: first try, wrong password, expired, a request that is refused', () =>
+        signingIn(tour));
+      it('holds when signing up: form, mail sent, another browser, confirmation, too late', () =>
+        signingUp(tour));
+      it('holds when a password is forgotten: request, mail sent, new password, done', () =>
+        recovering(tour));
+      it('holds when a link is mailed: sent, wrong code, another browser, refused, confirmation, dead', () =>
+        mailedLink(tour));
+      it('holds where consent is asked for, and when an invitation is accepted', () => consenting(tour));
+      it('holds when signing out: question, stayed, signed out, the list of apps', () => signingOut(tour));
+      it('holds at the front door: landing, nothing there, unknown app, API documentation', () =>
+        frontDoor(tour));
+      it('holds for people who build: inbox and playground', () => developing(tour));
+    });
+  }
+});
 
 async function signingIn({ latchkey, shop, see, visitor, mark }: Tour): Promise<void> {
   const page = await visitor();

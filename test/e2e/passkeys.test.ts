@@ -73,7 +73,7 @@ for (const [profile, options] of Object.entries(PROFILES)) {
     }
     /** Once is enough: each look has a size of its own. */
     async function see(name: string): Promise<void> {
-      if (profile === 'a desktop') faults.push(...(await faultsOf(page, name, LOOKS, { axe: true })));
+      if (profile === 'a desktop') faults.push(...(await faultsOf(page, name, LOOKS)));
     }
     /** The page has told the server; it does so in its own time. */
     const knowsPasskeys = () => page.waitForFunction("document.cookie.includes('lk_webauthn=1')");

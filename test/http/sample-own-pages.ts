@@ -16,7 +16,7 @@ export function sampleOwnPages(
   const text = (name: string, value: string, fault: string | null = null) => ({
     name,
     label: say(`profile.${name}`),
-    autocomplete: 'off',
+    autocomplete: name.replace('_', '-'),
     value,
     fault,
   });

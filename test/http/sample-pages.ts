@@ -7,6 +7,19 @@ export type SamplePage = { view: string; variant?: string; model: object; app?: 
 
 export const WOLF: PageApp = { app_id: 'wolf-banana', name: 'Wolf Banana', accent: '#f2b705' };
 export const MEADOW: PageApp = { app_id: 'meadow', name: 'Meadow Notes', accent: '#2f4fd8' };
+/** Pictures are answered by tools/screenshots.ts. */
+export const ORBIT: PageApp = {
+  app_id: 'orbit',
+  name: 'Orbit',
+  accent: '#5b2ee5',
+  logo: { url: '/sample-logo.png', width: 96, height: 96 },
+};
+export const FJORD: PageApp = {
+  app_id: 'fjord',
+  name: 'Fjord Tickets',
+  accent: '#b3261e',
+  logo: { url: '/sample-name.png', width: 240, height: 60 },
+};
 export const PLAIN: PageApp = { app_id: 'atelier', name: 'Atelier Nord', accent: null };
 
 const csrf = 'kJ3t-csrf-sample';
@@ -82,6 +95,13 @@ export function samplePages(
     },
     { view: 'device/done', model: {}, app: WOLF },
     { view: 'device/denied', model: {}, app: MEADOW },
+    { view: 'sign-in/sign-in', variant: 'logo', model: { ...signIn, client_name: 'Orbit' }, app: ORBIT },
+    {
+      view: 'sign-in/sign-in',
+      variant: 'name',
+      model: { ...signIn, client_name: 'Fjord Tickets' },
+      app: FJORD,
+    },
     {
       view: 'sign-in/sign-in',
       variant: 'again',
@@ -101,7 +121,7 @@ export function samplePages(
         ...signIn,
         client_name: 'Meadow Notes',
         show_password: false,
-        notice: say('notice.signed_out'),
+        notice: say('account.done_others'),
       },
       app: MEADOW,
     },
