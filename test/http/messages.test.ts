@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import IntlMessageFormat from 'intl-messageformat';
 import { catalogue, LOCALES, messageParts, pickLocale, scopeWords, t } from '../../src/http/messages.ts';
@@ -63,6 +65,45 @@ describe('message catalogues', () => {
       });
     }
   }
+});
+
+describe('the words of the catalogues', () => {
+  const root = join(import.meta.dirname, '../..');
+  const sources = ['src', 'views']
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
+        join(folder, file),
+      ),
+    )
+    .filter((file) => /\.(ts|ejs)$/.test(file))
+    .map((file) => readFileSync(join(root, file), 'utf8'))
+    .join('\n');
+  const word = '[a-z0-9_]+(?:\\.[a-z0-9_]+)*';
+
+  it('are all said somewhere', () => {
+    const literal = new Set(
+      [...sources.matchAll(/['"`]([a-z0-9_]+(?:\.[a-z0-9_]+)+)['"`]/g)].map(([, key]) => key),
+    );
+    // `problem.${kind}` says every key that it could become; what is wholly a value says none.
+    const made = [...sources.matchAll(/`([a-z0-9_.]*\$\{[^`]*?\}[a-z0-9_.${}]*)`/g)]
+      .map(([, pattern]) => pattern!.split(/\$\{[^}]*\}/))
+      .filter(
+        (parts) => parts.join('').length > 1 && parts.join('').includes('.') && !parts[0]!.startsWith('.'),
+      )
+      .map((parts) => new RegExp(`^${parts.map((part) => part.replaceAll('.', '\\.')).join(word)}$`));
+    const silent = [...catalogue('en').keys()].filter(
+      (key) => !literal.has(key) && !made.some((pattern) => pattern.test(key)),
+    );
+    expect(silent).to.deep.equal([]);
+  });
+
+  it('exist wherever they are said', () => {
+    const said = [
+      ...sources.matchAll(/\b(?:it\.t|it\.parts|say|sentence\(ctx|t\(locale)(?:\(|, )'([a-z0-9_.]+)'/g),
+    ].map(([, key]) => key!);
+    expect(said.length).to.be.above(150);
+    expect(said.filter((key) => !catalogue('en').has(key))).to.deep.equal([]);
+  });
 });
 
 describe('choosing a language', () => {

@@ -141,6 +141,41 @@ describe('the stable names of fields', () => {
     });
   }
 
+  it('every field that a person fills in says what it is for, to people and to password managers', () => {
+    const purposes: Record<string, RegExp> = {
+      email: /^(username( webauthn)?|email)$/,
+      password: /^(current|new)-password$/,
+      current_password: /^current-password$/,
+      new_password: /^new-password$/,
+      // A recovery code is no code of the moment: nothing may offer the newest message for it.
+      code: /^(one-time-code|off)$/,
+      given_name: /^given-name$/,
+      family_name: /^family-name$/,
+    };
+    let fields = 0;
+    for (const page of pagesIn('en')) {
+      const html = render(page);
+      for (const [input] of html.matchAll(/<input\b[^>]*>/g)) {
+        const at = (name: string): string | undefined => new RegExp(`\\s${name}="([^"]*)"`).exec(input)?.[1];
+        if (['hidden', 'checkbox', 'radio'].includes(at('type') ?? 'text')) continue;
+        const told = `${nameOf(page)}: ${input}`;
+        fields += 1;
+        expect(at('name'), told).to.match(/^[a-z][a-z_]*$/);
+        const isLabelled =
+          at('aria-label') !== undefined ||
+          html.includes(`id="${at('aria-labelledby')}"`) ||
+          html.includes(`for="${at('id')}"`);
+        expect(isLabelled, told).to.equal(true);
+        // A phone puts no capital letter and no correction into an address or a secret.
+        if (!at('type') || at('type') === 'text') expect(at('autocomplete'), told).to.not.equal(undefined);
+        const purpose = purposes[at('name')!];
+        if (purpose && !at('readonly')) expect(at('autocomplete'), told).to.match(purpose);
+        if (at('type') === 'password') expect(at('autocomplete'), told).to.match(/^(current|new)-password$/);
+      }
+    }
+    expect(fields).to.be.above(15);
+  });
+
   it('signing in offers the link from the same form, without asking for the password', () => {
     const html = render(pagesIn('en')[0] as SamplePage);
     const [form = ''] = formsIn(html);
