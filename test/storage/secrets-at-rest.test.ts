@@ -76,6 +76,8 @@ class Canaries {
   async #incoming(response: Response): Promise<void> {
     for (const line of response.headers.getSetCookie()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
+      // It names a way to sign in and is worth nothing.
+      if (name!.startsWith('lk_method.')) continue;
       this.add(`cookie ${name!.split('.')[0]}${name!.endsWith('.sig') ? '.sig' : ''}`, value);
     }
     const location = response.headers.get('location');
