@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
+import { within } from '../support/browser.ts';
 
 export type Look = { device: 'phone' | 'desktop'; scheme: 'light' | 'dark'; axe: boolean };
 
@@ -27,13 +28,13 @@ const KEEPS_PICTURES = Boolean(process.env['LIVE_SCREENSHOTS']);
 /** Looks at the page as it stands in each look and tells every fault found. */
 export async function faultsOf(page: Page, name: string, looks: readonly Look[]): Promise<string[]> {
   const faults: string[] = [];
-  if (looks.some(({ axe }) => axe)) await page.evaluate(AXE);
+  if (looks.some(({ axe }) => axe)) await ask(page, AXE);
   for (const { device, scheme, axe } of looks) {
     const where = `${name} (${device}, ${scheme})`;
     await page.setViewportSize(SIZES[device]);
     await page.emulateMedia({ colorScheme: scheme });
     await settled(page);
-    const beyond = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'));
+    const beyond = Number(await ask(page, 'document.documentElement.scrollWidth - innerWidth'));
     if (beyond > 0) faults.push(`${where}: ${beyond} px wider than the screen`);
     if (axe) faults.push(...(await violations(page)).map((violation) => `${where}: ${violation}`));
     if (!KEEPS_PICTURES) continue;
@@ -43,13 +44,21 @@ export async function faultsOf(page: Page, name: string, looks: readonly Look[])
   return faults;
 }
 
-/** Colours fade into each other: measured half-way they are neither those of light nor of dark. */
+function ask(page: Page, script: string): Promise<unknown> {
+  return within(`${script.slice(0, 60)} at ${page.url()}`, page.evaluate(script));
+}
+
+/**
+ * Colours fade into each other: measured half-way they are neither those of light nor of dark. They are brought to their end,
+ * not waited for, because a browser that draws no frames never comes to it.
+ */
 async function settled(page: Page): Promise<void> {
-  await page.evaluate('Promise.all(document.getAnimations().map((animation) => animation.finished))');
+  await ask(page, 'for (const animation of document.getAnimations()) animation.finish()');
 }
 
 async function violations(page: Page): Promise<string[]> {
-  const found = (await page.evaluate(
+  const found = (await ask(
+    page,
     'axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations)',
   )) as Found[];
   return found.flatMap(({ id, nodes }) =>
@@ -68,7 +77,8 @@ function sizeOf(url: string): Promise<number> {
 
 /** Bytes of the page and of all that it loads, uncompressed; and whatever it asks of another origin. */
 export async function weigh(page: Page, origin: string): Promise<{ bytes: number; foreign: string[] }> {
-  const urls = (await page.evaluate(
+  const urls = (await ask(
+    page,
     "[...document.querySelectorAll('link[href], script[src], img[src]')].map((one) => one.href || one.src)",
   )) as string[];
   const weights = await Promise.all(urls.map(sizeOf));

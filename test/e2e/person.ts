@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Locator, Page } from 'playwright-core';
+import { within } from '../support/browser.ts';
 import { linkIn, type TestLatchkey } from '../support/app.ts';
 import type { IssuerKind, RelyingParty, Visit } from './relying-party.ts';
 
@@ -15,13 +16,15 @@ async function whatIsShown(page: Page): Promise<string> {
   ).slice(0, 600)}`;
 }
 
+export const howMany = (found: Locator): Promise<number> => within(`count ${found}`, found.count());
+
 /** Presses a button or link by its words and waits for the page that follows. */
 export async function press(page: Page, name: string | RegExp): Promise<void> {
   const target = page
     .getByRole('button', { name, exact: true })
     .or(page.getByRole('link', { name, exact: true }));
-  if ((await target.count()) !== 1)
-    throw new Error(`${await target.count()} times ${name} at ${await whatIsShown(page)}`);
+  const found = await howMany(target);
+  if (found !== 1) throw new Error(`${found} times ${name} at ${await whatIsShown(page)}`);
   await Promise.all([page.waitForEvent('load'), target.click()]);
 }
 
@@ -33,7 +36,7 @@ export async function goToSignIn(
   parameters: Record<string, string> = {},
 ): Promise<void> {
   await page.goto(party.loginUrl(at, parameters));
-  expect(await page.locator('input[name=email]').count(), await whatIsShown(page)).to.equal(1);
+  expect(await howMany(page.locator('input[name=email]')), await whatIsShown(page)).to.equal(1);
 }
 
 export async function typePassword(page: Page, email: string, password = PASSWORD): Promise<void> {

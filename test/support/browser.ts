@@ -38,3 +38,15 @@ export async function newContext(
   context.setDefaultTimeout(30_000);
   return context;
 }
+
+const PATIENCE_MS = 60_000;
+
+/**
+ * The answer, or an error that names what never came. `evaluate`, `count` and raw protocol messages have no limit of their
+ * own: a browser that hangs in one would take the test's whole time and tell nothing.
+ */
+export function within<T>(what: string, answer: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`the browser hangs: ${what}`)), PATIENCE_MS);
+  return Promise.race([answer, promise]).finally(() => clearTimeout(timer));
+}
