@@ -117,7 +117,12 @@ for (const driver of drivers) {
         const asked = await signInWithPassword(agent, strict, email);
         pages.push(await agent.open(path(asked).replace('/totp', '/passkey')));
       }
-      await answer(owner, pages[1]!, newOne(pages[1]!));
+      const theirs = new Authenticator(lk.baseUrl);
+      await answer(owner, pages[1]!, newOne(pages[1]!, theirs));
+      // Nor by one that only says that it is theirs.
+      const { credentialId } = theirs;
+      const named = new Authenticator(lk.baseUrl).create(offered(pages[0]!), { credentialId });
+      expect(path(await answer(thief, pages[0]!, named))).to.match(/\/second-factor\/passkey$/);
       const late = await answer(thief, pages[0]!, newOne(pages[0]!));
       expect(path(late)).to.match(/\/second-factor\/passkey$/);
       expect(await passkeys(userId)).to.have.length(1);

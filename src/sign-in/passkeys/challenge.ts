@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { deriveKey, digestOf, type RootKeys } from '../../kernel/secret.ts';
-import { spend } from '../../storage/spent.ts';
+import { isSpent, spend } from '../../storage/spent.ts';
 import type { Transaction } from '../../storage/database.ts';
 
 /** What a challenge is good for: one purpose at one app, in one interaction or one session. */
@@ -54,6 +54,11 @@ export function isChallengeFor(
 export function spendChallenge(tx: Transaction, appId: string, challenge: string): Promise<boolean> {
   const ttlSeconds = CHALLENGE_SECONDS + 4 * SKEW_SECONDS;
   return spend(tx, { appId, kind: 'passkey_challenge', digest: digestOf(challenge), ttlSeconds });
+}
+
+/** Whether it was answered, without answering it. */
+export function isChallengeSpent(tx: Transaction, appId: string, challenge: string): Promise<boolean> {
+  return isSpent(tx, appId, 'passkey_challenge', digestOf(challenge));
 }
 
 function macOf(root: Buffer, { appId, purpose, subject }: ChallengeFor, head: Buffer): Buffer {

@@ -1,5 +1,6 @@
 import { scoped, type Transaction } from '../../storage/database.ts';
 import { canShowFactor, enrolledFactors } from '../../users/factors/enrolled.ts';
+import { passkeyByCredential } from '../../users/passkeys/store.ts';
 import { lockUser, userById } from '../../users/store.ts';
 import { authorOf } from '../author.ts';
 import { alreadyFinished, nothingHere } from '../errors.ts';
@@ -9,8 +10,10 @@ import { finishPending, stillThere } from '../second-factor/finish.ts';
 import type { PendingStep } from '../second-factor/on-pending.ts';
 import { keepPending } from '../second-factor/pending.ts';
 import type { ShowFactor } from '../second-factor/second-factor.ts';
+import { isChallengeSpent } from './challenge.ts';
 import { settle } from './device-hints.ts';
 import { addPasskeyIn, beginEnrolment, type Enrolment, type Judged, judgeEnrolment } from './enrol.ts';
+import { challengeOver } from './errors.ts';
 import { amrOf } from './prove.ts';
 import { sentenceFor } from './sentences.ts';
 
@@ -58,10 +61,25 @@ async function add(tx: Transaction, step: PendingStep, judged: Judged): Promise<
   await lockUser(tx, appId, userId);
   await stillThere(tx, appId, pending);
   // Whoever got this far with one proof alone may not put a second one beside a factor that exists.
-  if (canShowFactor(await enrolledFactors(tx, appId, userId))) return undefined;
+  if (canShowFactor(await enrolledFactors(tx, appId, userId))) return madeBefore(tx, step, judged);
   const by = { ...authorOf(ctx), actor: { type: 'user' as const, id: userId } };
   await addPasskeyIn(tx, enrolmentIn(step), judged, by);
   return makeRecoveryCodes(tx, { appId, userId, by });
+}
+
+/**
+ * The same form came twice: both go on alike, and the codes were in the answer to the first. Only by the challenge that
+ * made it, which was this sign-in's: a credential alone can be named by somebody who does not hold it. undefined: there
+ * is another factor.
+ */
+async function madeBefore(tx: Transaction, step: PendingStep, judged: Judged): Promise<[] | undefined> {
+  const { appId, pending } = step;
+  const { credentialId, publicKey } = judged.made;
+  if (!(await isChallengeSpent(tx, appId, judged.challenge))) return undefined;
+  const known = await passkeyByCredential(tx, appId, credentialId);
+  if (known?.userId !== pending.userId || !Buffer.from(publicKey).equals(known.publicKey))
+    throw challengeOver();
+  return [];
 }
 
 export const enrolmentIn = ({ ctx, deps, snapshot, pending, uid }: PendingStep): Enrolment => ({

@@ -1,3 +1,4 @@
+import { lockUser } from '../../users/store.ts';
 import { authorOf } from '../author.ts';
 import { finishPending, stillThere } from '../second-factor/finish.ts';
 import { onPending, type PendingStep } from '../second-factor/on-pending.ts';
@@ -43,6 +44,8 @@ async function makeAnew(step: PendingStep): Promise<void> {
   const { userId } = pending;
   const by = { ...authorOf(ctx), actor: { type: 'user' as const, id: userId } };
   const codes = await deps.db.transaction(appId, async (tx) => {
+    // Locked: of two at once the later one replaces the codes of the earlier, and does not add to them.
+    await lockUser(tx, appId, userId);
     await stillThere(tx, appId, pending);
     return makeRecoveryCodes(tx, { appId, userId, by });
   });

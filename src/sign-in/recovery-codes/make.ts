@@ -4,7 +4,10 @@ import type { Transaction } from '../../storage/database.ts';
 import { replaceRecoveryCodes } from '../../users/recovery-codes/store.ts';
 import { digestOfCode, HOW_MANY, newRecoveryCode } from './recovery-code.ts';
 
-/** Ten new codes; the old ones stop working. They are shown in the answer to this request and never again. */
+/**
+ * Ten new codes; the old ones stop working. They are shown in the answer to this request and never again. The caller
+ * holds the user (`lockUser`).
+ */
 export async function makeRecoveryCodes(
   tx: Transaction,
   at: { appId: string; userId: string; by: Author; sessionId?: string | undefined },

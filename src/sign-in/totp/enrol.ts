@@ -4,6 +4,7 @@ import { scoped, type Transaction } from '../../storage/database.ts';
 import { canShowFactor, enrolledFactors } from '../../users/factors/enrolled.ts';
 import { momentInStore } from '../../users/factors/store.ts';
 import { lockUser } from '../../users/store.ts';
+import { totpOf } from '../../users/totp/store.ts';
 import { askedFrom } from '../asked-from.ts';
 import { authorOf } from '../author.ts';
 import { alreadyFinished } from '../errors.ts';
@@ -18,7 +19,7 @@ import type { ShowFactor } from '../second-factor/second-factor.ts';
 import { tellOfFactors } from '../second-factor/tell.ts';
 import { interactionPath } from '../step.ts';
 import { enableTotp } from './enable.ts';
-import { stepOf } from './one-time-code.ts';
+import { openSeed, stepOf } from './one-time-code.ts';
 import { dropProposal, findProposal, type Proposal, proposalFor } from './proposal.ts';
 import { setupModel } from './setup-model.ts';
 
@@ -53,8 +54,8 @@ export async function enrolTotp(step: PendingStep, showPage: ShowFactor): Promis
       if (error instanceof Problem && error.code === alreadyFinished().code) return undefined;
       throw error;
     });
-  // The same form came twice, or a factor was set up meanwhile.
-  if (codes === 'has_one') return finishPending(step);
+  // A factor was set up meanwhile, in another window: that one is asked for.
+  if (codes === 'has_another') return finishPending(step);
   if (codes === undefined) return goTo(ctx, interactionPath(step));
   const amr = [...new Set([...pending.amr, 'otp', 'mfa'])];
   const next = { ...pending, amr, second: 'totp', due: 'recovery_codes' as const, laterUntil: undefined };
@@ -67,13 +68,14 @@ async function enrol(
   tx: Transaction,
   step: PendingStep,
   proved: { proposal: Proposal; step: number },
-): Promise<string[] | 'has_one'> {
+): Promise<string[] | 'has_another'> {
   const { ctx, deps, appId, pending, snapshot } = step;
   const { userId } = pending;
   await lockUser(tx, appId, userId);
   const user = await stillThere(tx, appId, pending);
   const by = { ...authorOf(ctx), actor: { type: 'user' as const, id: userId } };
-  if (canShowFactor(await enrolledFactors(tx, appId, userId))) return 'has_one';
+  if (canShowFactor(await enrolledFactors(tx, appId, userId)))
+    return (await isTheirs(tx, step, proved.proposal)) ? [] : 'has_another';
   await enableTotp(tx, deps, { appId, userId, ...proved, by });
   await tellOfFactors(tx, deps, {
     user,
@@ -83,6 +85,17 @@ async function enrol(
     locale: localeOf(ctx),
   });
   return makeRecoveryCodes(tx, { appId, userId, by });
+}
+
+/**
+ * The same form came twice, and the first one set this very authenticator up: both go on alike, whichever is first to
+ * say so, and the codes were in the answer to the first.
+ */
+async function isTheirs(tx: Transaction, step: PendingStep, { seed }: Proposal): Promise<boolean> {
+  const { deps, appId, pending } = step;
+  const at = { appId, userId: pending.userId };
+  const theirs = await totpOf(tx, appId, pending.userId);
+  return theirs !== undefined && openSeed(deps.rootKeys, at, theirs.seed) === seed;
 }
 
 const whereOf = ({ appId, uid, pending }: PendingStep) => ({ appId, userId: pending.userId, where: uid });
