@@ -1,7 +1,10 @@
 import { audit } from '../../events/audit.ts';
 import { digestOf } from '../../kernel/secret.ts';
-import { type Queryable, scoped } from '../../storage/database.ts';
+import { type Queryable, scoped, type Transaction } from '../../storage/database.ts';
 import { isSpent, spend } from '../../storage/spent.ts';
+import { forgetDevices } from '../../users/devices/store.ts';
+import { dropEmailChange } from '../../users/email-changes/store.ts';
+import { removeAllFactors } from '../../users/factors/remove.ts';
 import { passwordHashOf, setPassword } from '../../users/passwords/store.ts';
 import { lockUser, markEmailVerified, userById } from '../../users/store.ts';
 import type { User } from '../../users/user.ts';
@@ -52,6 +55,7 @@ export async function acceptInvitation(request: PageRequest, password: string): 
       }))
     )
       throw linkDead();
+    if (!user!.emailVerified) await takeOver(tx, request, userId);
     await setPassword(tx, { appId, userId, hash });
     await markEmailVerified(tx, appId, userId, email);
     const actor = { type: 'user' as const, id: userId };
@@ -64,6 +68,17 @@ export async function acceptInvitation(request: PageRequest, password: string): 
       result: 'success',
     });
   });
+}
+
+/**
+ * The first proof of the address. An account that came from elsewhere with a password may have had somebody else in it
+ * since (Sudhodanan & Paverd 2022): nothing of theirs stays.
+ */
+async function takeOver(tx: Transaction, { deps, appId }: PageRequest, userId: string): Promise<void> {
+  await removeAllFactors(tx, appId, userId);
+  await dropEmailChange(tx, appId, userId);
+  await forgetDevices(tx, appId, userId);
+  await deps.access.endUserAccess(tx, { appId, userId, why: 'email_verified' });
 }
 
 function invitationOf({ ctx, deps, appId }: PageRequest): Invitation {

@@ -16,6 +16,15 @@ export async function removeRecoveryCodes(tx: Queryable, appId: string, userId: 
   await tx.query(sql`delete from recovery_codes where app_id = ${appId} and user_id = ${userId}`);
 }
 
+/** The same, of those that were made since then. */
+export async function removeRecoveryCodesSince(
+  tx: Queryable,
+  at: { appId: string; userId: string; since: Date },
+): Promise<void> {
+  await tx.query(sql`
+    delete from recovery_codes where app_id = ${at.appId} and user_id = ${at.userId} and created_at >= ${at.since}`);
+}
+
 /** Of many at once exactly one gets true. */
 export async function spendRecoveryCode(
   tx: Queryable,

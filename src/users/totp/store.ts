@@ -56,9 +56,8 @@ export async function removeTotp(tx: Queryable, appId: string, userId: string): 
 export async function removeTotpSince(
   tx: Queryable,
   at: { appId: string; userId: string; since: Date },
-): Promise<boolean> {
-  const rows = await tx.query(sql`
+): Promise<void> {
+  await tx.query(sql`
     delete from totp_authenticators
-    where app_id = ${at.appId} and user_id = ${at.userId} and created_at >= ${at.since} returning 1`);
-  return rows.length === 1;
+    where app_id = ${at.appId} and user_id = ${at.userId} and created_at >= ${at.since}`);
 }

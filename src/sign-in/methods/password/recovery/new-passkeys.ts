@@ -1,7 +1,8 @@
 import type { AppSnapshot } from '../../../../apps/app.ts';
 import { seconds } from '../../../../kernel/duration.ts';
 import type { Queryable } from '../../../../storage/database.ts';
-import { deletePasskeysSince, passkeysOf } from '../../../../users/passkeys/store.ts';
+import { removePasskeysSince } from '../../../../users/factors/remove.ts';
+import { passkeysOf } from '../../../../users/passkeys/store.ts';
 
 type At = { appId: string; userId: string; snapshot: AppSnapshot };
 
@@ -21,5 +22,5 @@ export async function hasNewPasskeys(q: Queryable, at: At): Promise<boolean> {
 
 export async function removeNewPasskeys(tx: Queryable, at: At): Promise<void> {
   const since = suspectSince(at);
-  if (since !== undefined) await deletePasskeysSince(tx, { appId: at.appId, userId: at.userId, since });
+  if (since !== undefined) await removePasskeysSince(tx, { appId: at.appId, userId: at.userId, since });
 }
