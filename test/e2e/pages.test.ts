@@ -104,6 +104,8 @@ describe('every page', function () {
         mailedLink(tour));
       it('holds where consent is asked for, and when an invitation is accepted', () => consenting(tour));
       it('holds when signing out: question, stayed, signed out, the list of apps', () => signingOut(tour));
+      // These have no form of theirs that a person without scripts has to get through, or are for people who build.
+      if (!javaScript) return;
       it('holds at the front door: landing, nothing there, unknown app, API documentation', () =>
         frontDoor(tour));
       it('holds for people who build: inbox and playground', () => developing(tour));
