@@ -41,7 +41,8 @@ const FACTOR_NEWS = [
 const MAILS: Record<string, Mail> = {
   'magic-link': { key: 'magic_link', button: true, facts: true, defaults: { minutes: 10 } },
   'email-code': { key: 'email_code', button: false, facts: true, defaults: { minutes: 10 } },
-  'sign-up': { key: 'sign_up', button: true, facts: false, defaults: { hours: 24 } },
+  // With the same facts as for an address that has an account: so that both take as long to write.
+  'sign-up': { key: 'sign_up', button: true, facts: true, defaults: { hours: 24 } },
   'sign-up-existing': { key: 'sign_up_existing', button: true, facts: true, defaults: {} },
   reset: { key: 'reset', button: true, facts: true, defaults: { minutes: 10 } },
   'password-changed': { key: 'password_changed', button: true, facts: true, defaults: {} },

@@ -14,6 +14,7 @@ const catalogues = new Map<Locale, ReadonlyMap<string, string>>(
   LOCALES.map((locale) => [locale, readCatalogue(locale)]),
 );
 const compiled = new Map<string, IntlMessageFormat>();
+const clocks = new Map<Locale, Intl.DateTimeFormat>();
 
 function readCatalogue(locale: Locale): ReadonlyMap<string, string> {
   const json: unknown = JSON.parse(readFileSync(new URL(`${locale}.json`, DIRECTORY), 'utf8'));
@@ -110,10 +111,17 @@ export function scopeWords(
 export function timeIn(locale: string, iso: string): string {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return iso;
-  const format = new Intl.DateTimeFormat(locale, {
-    dateStyle: 'medium',
-    timeStyle: 'short',
-    timeZone: 'UTC',
-  });
-  return `${format.format(date)} UTC`;
+  return `${clockFor(locale).format(date)} UTC`;
+}
+
+function clockFor(locale: string): Intl.DateTimeFormat {
+  const known = asLocale(locale) ?? 'en';
+  let clock = clocks.get(known);
+  // As dear as the rest of a mail: made once.
+  if (clock === undefined)
+    clocks.set(
+      known,
+      (clock = new Intl.DateTimeFormat(known, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })),
+    );
+  return clock;
 }

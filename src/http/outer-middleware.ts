@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa';
 import { accessLog } from './access-log.ts';
+import { answers } from './after-answer.ts';
 import { clientAddresses } from './client-address.ts';
 import { clientCertificates } from './client-certificate.ts';
 import { csrf } from './csrf.ts';
@@ -16,6 +17,7 @@ export function outerMiddleware(deps: HttpDeps): Middleware[] {
     clientCertificates(deps.config),
     requestIds(),
     accessLog(deps.log),
+    answers(),
     measureRequests(deps.metrics),
     securityHeaders(deps.config),
     csrf({ key: deps.csrfKey, config: deps.config }),

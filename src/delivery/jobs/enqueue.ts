@@ -1,3 +1,4 @@
+import { afterAnswer } from '../../http/after-answer.ts';
 import { newId } from '../../kernel/id.ts';
 import { type RootKeys, seal } from '../../kernel/secret.ts';
 import type { Transaction } from '../../storage/database.ts';
@@ -5,7 +6,7 @@ import { insertJob } from './store.ts';
 
 export type EnqueueDeps = {
   rootKeys: RootKeys;
-  /** Called after the commit: the worker of this process looks at once instead of at its next round. */
+  /** Called after the commit and the answer: the worker of this process looks then instead of at its next round. */
   wake: () => void;
 };
 
@@ -30,7 +31,8 @@ export async function enqueueJob(tx: Transaction, deps: EnqueueDeps, order: JobO
     delaySeconds: order.delaySeconds ?? 0,
     expiresInSeconds: order.expiresInSeconds,
   });
-  tx.afterCommit(deps.wake);
+  // A mail in the making takes milliseconds of the processor, and is not the same for everybody: no answer waits for it.
+  tx.afterCommit(() => afterAnswer(deps.wake));
   return jobId;
 }
 
