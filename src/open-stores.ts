@@ -122,7 +122,8 @@ function composeStores({ db, operatorDb, graves, redis, log, stopDatabase }: Par
   };
 }
 
-type Where = {
+/** Where the database of a configuration is, and how each role gets in. `stop` ends what was started for it. */
+export type Where = {
   connection: pg.ClientConfig;
   serverConnection: pg.PoolConfig;
   operatorConnection: pg.PoolConfig;
@@ -131,7 +132,11 @@ type Where = {
   stop(): Promise<void>;
 };
 
-async function locateDatabase({ config, log, attach }: OpenOptions): Promise<Where> {
+export async function locateDatabase({
+  config,
+  log,
+  attach,
+}: Pick<OpenOptions, 'config' | 'log' | 'attach'>): Promise<Where> {
   if (config.database.kind === 'embedded') {
     const running = attach ? await runningPostgres(config.dataDir) : undefined;
     const postgres =

@@ -1,8 +1,24 @@
+import { Cluster } from 'ioredis';
 import type { EphemeralStore } from './ephemeral.ts';
 import type { RedisConnection } from './redis.ts';
 
 /** Redis keys carry the app, so a key of one app is never the key of another. No command touches two keys. */
 export const redisKey = (appId: string, key: string): string => `lk:${appId}:${key}`;
+
+/** Whether anything of ours is in it. Walks all its keys where there is nothing. */
+export function holdsKeys(redis: RedisConnection): Promise<boolean> {
+  return redis.run(async (client) => {
+    for (const node of client instanceof Cluster ? client.nodes('master') : [client]) {
+      let cursor = '0';
+      do {
+        const [next, keys] = await node.scan(cursor, 'MATCH', redisKey('*', '*'), 'COUNT', 1000);
+        if (keys.length > 0) return true;
+        cursor = next;
+      } while (cursor !== '0');
+    }
+    return false;
+  });
+}
 
 export function ephemeralOnRedis(redis: RedisConnection): EphemeralStore {
   return {

@@ -12,6 +12,8 @@ export type MigrateOptions = {
   /** The two roles the program runs as. They own nothing, bypass nothing and can not become anyone else. */
   server: Login;
   operator: Login;
+  /** Only these migrations, by name with their checksums: the schema that a backup is of. */
+  upTo?: ReadonlyMap<string, string>;
   log: (message: string, fields: object) => void;
 };
 
@@ -30,7 +32,8 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK]);
     await ensureRoles(client, options);
-    const migrations = await readMigrations(options.migrationsDir);
+    const all = await readMigrations(options.migrationsDir);
+    const migrations = options.upTo ? schemaOf(options.upTo, all) : all;
     const applied = await appliedMigrations(client);
     refuseForeignHistory(migrations, applied);
     const missing = migrations.filter((migration) => !applied.has(migration.name));
@@ -62,6 +65,13 @@ async function appliedMigrations(client: pg.Client): Promise<Map<string, string>
     'select name, checksum from schema_migrations',
   );
   return new Map(rows.map((row) => [row.name, row.checksum]));
+}
+
+function schemaOf(upTo: ReadonlyMap<string, string>, all: Migration[]): Migration[] {
+  for (const [name, checksum] of upTo)
+    if (all.find((migration) => migration.name === name)?.checksum !== checksum)
+      throw new Error(`the backup is of another release: this one does not know its migration ${name}`);
+  return all.filter((migration) => upTo.has(migration.name));
 }
 
 function refuseForeignHistory(migrations: Migration[], applied: Map<string, string>): void {

@@ -73,3 +73,39 @@ async function resealOne(
   await replace(q, row, seal(rootKeys, at, plaintext));
   return 'resealed';
 }
+
+/** Opens every envelope and tells how many of a column no key opens; columns without such are left out. */
+export async function unreadableEnvelopes(
+  q: Queryable,
+  rootKeys: RootKeys,
+  columns: readonly SealedColumn[],
+): Promise<{ table: string; column: string; unreadable: number }[]> {
+  const found = [];
+  for (const { table, column, stale } of columns) {
+    let unreadable = 0;
+    for (let after: SealedRow | undefined; ; ) {
+      const rows = await stale(q, { fingerprint: NO_KEY, after, most: PAGE });
+      unreadable += rows.filter((row) => !opens(rootKeys, { table, column }, row)).length;
+      after = rows.at(-1);
+      if (rows.length < PAGE) break;
+    }
+    if (unreadable > 0) found.push({ table, column, unreadable });
+  }
+  return found;
+}
+
+/** A fingerprint that no key has: every envelope is under another. */
+const NO_KEY = '';
+
+function opens(
+  rootKeys: RootKeys,
+  { table, column }: { table: string; column: string },
+  row: SealedRow,
+): boolean {
+  try {
+    unseal(rootKeys, { appId: row.app_id, table, row: row.row, column }, row.envelope);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -60,6 +60,13 @@ export async function createDatabase(): Promise<Connection> {
   return { host: testSocketDir(), database };
 }
 
+/** A database with nothing in it, not even tables. */
+export async function createEmptyDatabase(): Promise<Connection> {
+  const database = `t_${randomBytes(8).toString('hex')}`;
+  await administer(`create database ${database}`);
+  return { host: testSocketDir(), database };
+}
+
 /** Ends the connections that are still open to it, too. */
 export async function dropDatabase({ database }: Pick<Connection, 'database'>): Promise<void> {
   await administer(`drop database if exists ${database} with (force)`);

@@ -1,7 +1,9 @@
+import type { Readable, Writable } from 'node:stream';
 import type { parseArgs } from 'node:util';
 import type { AppsDeps } from '../../apps/change-app.ts';
 import type { Config } from '../../config/config.ts';
 import type { Route } from '../../http/route-table.ts';
+import type { DumpEnd, Progress } from '../../storage/dump/format.ts';
 import type { Resealed } from '../../storage/reseal.ts';
 import type { Logger } from '../../telemetry/log.ts';
 
@@ -13,6 +15,10 @@ export type Administration = {
   close(): Promise<void>;
 };
 
+type Copying = { config: Config; log: Logger; progress: Progress };
+/** `acceptUnreadable`: sealed values that no key opens are copied as they are. */
+type CopyingInto = Copying & { acceptUnreadable: boolean };
+
 /** What the commands stand on: the program, as the composition root put it together. */
 export type Program = {
   version: string;
@@ -23,6 +29,11 @@ export type Program = {
   /** Everything that this version answers. */
   routes(config: Config): readonly Route[];
   administer(config: Config, log: Logger): Promise<Administration>;
+  /** Writes all rows, compressed, to the sink, and ends it. */
+  backUp(copying: Copying, sink: Writable): Promise<DumpEnd>;
+  restore(copying: CopyingInto, source: Readable): Promise<DumpEnd>;
+  /** From the embedded database to that of DATABASE_URL, or back. */
+  move(copying: CopyingInto, to: 'embedded' | 'external'): Promise<DumpEnd>;
 };
 
 type Flags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>;

@@ -1,3 +1,4 @@
+import { backup } from './backup.ts';
 import { checkConfig } from './check-config.ts';
 import type { Command } from './command.ts';
 import { healthcheck } from './healthcheck.ts';
@@ -6,6 +7,8 @@ import { keysList } from './keys-list.ts';
 import { keysReseal } from './keys-reseal.ts';
 import { keysRotate } from './keys-rotate.ts';
 import { migrate } from './migrate.ts';
+import { move } from './move.ts';
+import { restore } from './restore.ts';
 import { start } from './start.ts';
 
 /** Every command, in the order of `latchkey --help`. A new one is a file and a line here. */
@@ -17,5 +20,8 @@ export const commands: readonly Command[] = [
   keysList,
   keysRotate,
   keysReseal,
+  backup,
+  restore,
+  move,
   isolationVerify,
 ];
