@@ -1,0 +1,79 @@
+/** The bars of design §8: which ratio, what it must reach, and where it goes. A number here is a goal, never a result. */
+export type Bar = {
+  workload: string;
+  of: string;
+  against: { target: string; workload?: string };
+  must: number;
+  aim: number;
+};
+
+export const LATCHKEY = 'Latchkey';
+export const EMBEDDED = 'Latchkey embedded';
+export const BARE = 'bare';
+export const NAIVE = 'naive';
+export const WITHOUT_HASH = 'Latchkey, hash left out';
+export const TWO = 'Latchkey × 2';
+
+const against = (
+  workload: string,
+  target: string,
+  [must, aim]: [number, number],
+  of: string = LATCHKEY,
+): Bar => ({
+  workload,
+  of,
+  against: { target },
+  must,
+  aim,
+});
+/** The same target, with one app. */
+const againstOneApp = (workload: string, [must, aim]: [number, number]): Bar => ({
+  workload,
+  of: LATCHKEY,
+  against: { target: LATCHKEY, workload: 'client_credentials_es256' },
+  must,
+  aim,
+});
+/** Two processes against one. */
+const againstOne = (workload: string): Bar => against(workload, LATCHKEY, [1.25, 1.4], TWO);
+
+export const bars: readonly Bar[] = [
+  against('client_credentials_es256', BARE, [0.9, 1.0]),
+  against('client_credentials_rs256', BARE, [0.9, 1.0]),
+  againstOneApp('apps_1000', [0.9, 0.95]),
+  againstOneApp('apps_10000_zipf', [0.8, 0.95]),
+  againstOneApp('apps_10000_round_robin', [0.8, 0.95]),
+  against('code_with_session', NAIVE, [1.0, 1.4]),
+  against('sign_in_without_hash', NAIVE, [1.4, 2.5], WITHOUT_HASH),
+  against('refresh', NAIVE, [0.8, 1.25]),
+  against('introspect', NAIVE, [0.95, 1.15]),
+  against('userinfo', NAIVE, [0.8, 1.0]),
+  againstOne('client_credentials_es256'),
+  againstOne('code_with_session'),
+  againstOne('refresh'),
+];
+
+/** What design §8 bounds by itself. `atLeast`: more is better. */
+export type Limit = { id: string; title: string; unit: string; must: number; aim: number; atLeast?: true };
+
+export const limits: readonly Limit[] = [
+  { id: 'rss_idle', title: 'resident memory, idle', unit: 'MB', must: 130, aim: 110 },
+  { id: 'rss_load', title: 'resident memory under load', unit: 'MB', must: 230, aim: 180 },
+  {
+    id: 'redis_bytes',
+    title: 'Redis, for each signed-in user with tokens',
+    unit: 'kB',
+    must: 3.9,
+    aim: 2.5,
+  },
+  { id: 'start', title: 'start to ready, database migrated', unit: 's', must: 2, aim: 1 },
+  { id: 'first_start', title: 'first start, embedded', unit: 's', must: 15, aim: 5 },
+  {
+    id: 'password_capacity',
+    title: 'password sign-ins of cores ÷ (one hash + 6 ms)',
+    unit: '×',
+    must: 0.75,
+    aim: 0.9,
+    atLeast: true,
+  },
+];
