@@ -10,6 +10,9 @@ const SECTIONS = {
   'authorization endpoint (5.1)': from(1, 17),
   'token endpoint, tokens and metadata (5.2)': from(18, 33),
   'browser, session and interaction (5.3)': from(34, 46),
+  'passwords, codes, links and recovery (5.4)': from(47, 59),
+  'passkeys (5.5)': from(60, 63),
+  'accounts that are joined (5.6)': from(69, 71),
   'server side (5.8)': from(77, 80),
 };
 

@@ -1,22 +1,26 @@
+import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
+import { writeInvitation } from '../../src/sign-in/invitation/token.ts';
 import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { begin, isSignedIn, linkTo, makeApp, makeUser, signInWithPassword, sixteen } from './people.ts';
 
 const NEW = 'seven copper umbrellas tonight';
+
+const ROOT_KEY = randomBytes(32);
 
 describe('accepting an invitation', () => {
   let lk: TestLatchkey;
   let appId: string;
   before(async function () {
     this.timeout(180_000);
-    lk = await startTestLatchkey();
+    lk = await startTestLatchkey({ env: { ENCRYPTION_KEYS: ROOT_KEY.toString('base64') } });
     appId = await makeApp(lk, { sign_up: 'invite_only' });
   });
   after(() => lk.stop());
   const invite = () =>
     makeUser(lk, appId, { password: undefined, email_verified: false, send_invitation: true });
 
-  it('sets the password and verifies the address, once', async () => {
+  it('#59 sets the password and verifies the address, once', async () => {
     const { email } = await invite();
     const link = await linkTo(lk, email);
     const agent = lk.agent();
@@ -32,15 +36,31 @@ describe('accepting an invitation', () => {
     });
   });
 
-  it('is nothing when changed, at another app, or for a user who is disabled', async () => {
+  it('#59 is nothing when changed, too late, at another app, for another address, or for a user who is disabled', async () => {
     const { email, userId } = await invite();
     const link = await linkTo(lk, email);
+    const [until, late] = [60, -1].map((seconds) => {
+      const expiresAt = Math.floor(Date.now() / 1000) + seconds;
+      const token = writeInvitation([ROOT_KEY], appId, { userId, email, expiresAt });
+      return link.replace(/[^/]+$/, token);
+    });
+    expect((await lk.agent().open(until!)).status).to.equal(200);
+    expect((await lk.agent().open(late!)).status).to.equal(410);
     const foreign = await makeApp(lk);
     expect((await lk.agent().open(`${link.slice(0, -3)}AAA`)).status).to.equal(410);
     expect((await lk.agent().open(link.replace(appId, foreign))).status).to.equal(410);
     expect((await lk.agent().open(link)).status).to.equal(200);
-    await lk.admin('PATCH', `/apps/${appId}/users/${userId}`, { disabled: true });
-    expect((await lk.agent().open(link)).status).to.equal(410);
+    // It belongs to one user: whoever is signed in as somebody else, it is that user's password which it sets.
+    const other = await makeUser(lk, appId);
+    const agent = lk.agent();
+    await signInWithPassword(agent, appId, other.email);
+    await agent.submit(await agent.open(link), { new_password: NEW, email: other.email });
+    expect(isSignedIn(await signInWithPassword(lk.agent(), appId, other.email, NEW))).to.equal(false);
+    expect(isSignedIn(await signInWithPassword(lk.agent(), appId, email, NEW))).to.equal(true);
+    const disabled = await invite();
+    const second = await linkTo(lk, disabled.email);
+    await lk.admin('PATCH', `/apps/${appId}/users/${disabled.userId}`, { disabled: true });
+    expect((await lk.agent().open(second)).status).to.equal(410);
   });
 });
 
