@@ -15,7 +15,7 @@ import type { EphemeralStore } from './storage/ephemeral.ts';
 import { ephemeralOnPostgres } from './storage/ephemeral-postgres.ts';
 import { ephemeralOnRedis } from './storage/ephemeral-redis.ts';
 import { assertServerRole, type Login, migrate } from './storage/migrate.ts';
-import type { RedisConnection } from './storage/redis.ts';
+import type { ObserveRedis, RedisConnection } from './storage/redis.ts';
 import type { Logger } from './telemetry/log.ts';
 
 export type Stores = {
@@ -37,6 +37,8 @@ export type OpenOptions = {
   log: Logger;
   migrationsDir: string;
   observe?: DatabaseOptions['observe'];
+  observeCommit?: DatabaseOptions['observeCommit'];
+  observeRedis?: ObserveRedis | undefined;
   /** For commands: use the embedded database of a server that runs, and leave it running. */
   attach?: boolean;
 };
@@ -59,6 +61,7 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
         poolSize,
         log: (message, fields) => log.warn(fields, message),
         ...(options.observe ? { observe: options.observe } : {}),
+        ...(options.observeCommit ? { observeCommit: options.observeCommit } : {}),
       });
     const db = open(where.serverConnection, 'latchkey', 12);
     const operatorDb = open(where.operatorConnection, 'latchkey-operator', 4);
@@ -68,7 +71,7 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
       config.redis &&
       (await (
         await import('./storage/redis.ts')
-      ).connectRedis(config.redis, (message, fields) => log.warn(fields, message)));
+      ).connectRedis(config.redis, (message, fields) => log.warn(fields, message), options.observeRedis));
     return composeStores({ db, operatorDb, graves, redis, log, stopDatabase: where.stop });
   } catch (error) {
     await where.stop();

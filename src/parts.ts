@@ -21,7 +21,7 @@ import { logoutTokenHandler } from './oidc/backchannel-logout/deliver.ts';
 import { createNewcomers } from './oidc/newcomers.ts';
 import { mailAppOf } from './oidc/page-app.ts';
 import { vaultFrom } from './vault.ts';
-import { type Stores } from './open-stores.ts';
+import { type OpenOptions, type Stores } from './open-stores.ts';
 import { type BreachedPasswords, createBreachedPasswords } from './sign-in/passwords/breached/breached.ts';
 import { type PasswordHasher } from './sign-in/passwords/hash.ts';
 import type { DatabaseOptions } from './storage/database.ts';
@@ -39,6 +39,8 @@ export type StartOptions = {
   /** The folder that holds views/ and migrations/. */
   root: string;
   observe?: DatabaseOptions['observe'];
+  observeCommit?: DatabaseOptions['observeCommit'];
+  observeRedis?: OpenOptions['observeRedis'];
   /** Asks the name servers of this machine, unless a test stands in for them. */
   resolveTxt?: ResolveTxt | undefined;
 };

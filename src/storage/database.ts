@@ -17,6 +17,8 @@ export type DatabaseOptions = {
   log: (message: string, fields: object) => void;
   /** Called before each statement; a throw makes it fail. For counting round trips and for fault tests. */
   observe?: (statement: Statement) => void;
+  /** Called with the statements of a commit that was acknowledged; a throw loses that answer. For fault tests. */
+  observeCommit?: (statements: readonly Statement[]) => void;
 };
 
 const APP_ID = /^[a-z0-9_-]{1,48}$/;
@@ -47,10 +49,12 @@ export function isUnavailable(error: unknown): boolean {
  */
 export class Database {
   readonly #pool: pg.Pool;
-  readonly #observe: ((statement: Statement) => void) | undefined;
+  readonly #observe: DatabaseOptions['observe'];
+  readonly #observeCommit: DatabaseOptions['observeCommit'];
 
   constructor(options: DatabaseOptions) {
     this.#observe = options.observe;
+    this.#observeCommit = options.observeCommit;
     this.#pool = new pg.Pool({
       ...options.connection,
       max: options.poolSize ?? 10,
@@ -81,6 +85,7 @@ export class Database {
       if (second.status === 'rejected') throw second.reason;
       if (first.status === 'rejected') throw first.reason;
       if (third.status === 'rejected') throw third.reason;
+      this.#observeCommit?.([statement]);
       return second.value.rows as Row[];
     });
   }
@@ -90,12 +95,14 @@ export class Database {
     const afterwards: (() => Promise<void> | void)[] = [];
     const outcome = await this.#withClient(async (client) => {
       const opened = client.query(opening(appId));
+      const sent: Statement[] = [];
       // The first statement is sent right behind; its own failure says more than this one's.
       opened.catch(() => {});
       try {
         const value = await work({
           query: async <Row>(statement: Statement) => {
             this.#observe?.(statement);
+            sent.push(statement);
             return (await client.query(statement)).rows as Row[];
           },
           afterCommit: (after) => afterwards.push(after),
@@ -104,6 +111,7 @@ export class Database {
         const commit = await client.query('commit');
         // Postgres answers a commit of a failed transaction with ROLLBACK, not with an error.
         if (commit.command !== 'COMMIT') throw new Error('the transaction was rolled back');
+        this.#observeCommit?.(sent);
         return value;
       } catch (error) {
         // A connection that can not roll back is thrown away with its transaction.

@@ -9,6 +9,9 @@ export type RedisConnection = {
   close(): Promise<void>;
 };
 
+/** Called before and after each call; a throw makes it fail, or loses its answer. For fault tests. */
+export type ObserveRedis = (moment: 'asked' | 'answered') => void;
+
 /**
  * One connection with a deadline on every command and no offline queue: while Redis is away each call fails
  * at once, and the connection comes back by itself.
@@ -16,6 +19,7 @@ export type RedisConnection = {
 export async function connectRedis(
   config: RedisConfig,
   log: (message: string, fields: object) => void,
+  observe?: ObserveRedis,
 ): Promise<RedisConnection> {
   const redis = clientFor(config);
   redis.on('error', (error) => log('redis connection lost', { err: error }));
@@ -23,7 +27,10 @@ export async function connectRedis(
   return {
     async run(work) {
       try {
-        return await work(redis);
+        observe?.('asked');
+        const answer = await work(redis);
+        observe?.('answered');
+        return answer;
       } catch (error) {
         throw unavailable('Redis', error);
       }

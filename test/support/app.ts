@@ -8,6 +8,7 @@ import { type Latchkey, startLatchkey } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { ResolveTxt } from '../../src/apps/domains/name-servers.ts';
 import type { DatabaseOptions } from '../../src/storage/database.ts';
+import type { ObserveRedis } from '../../src/storage/redis.ts';
 import { createLogger, type Logger, silentLogger } from '../../src/telemetry/log.ts';
 import { Agent } from './agent.ts';
 import { createDatabase, dropDatabase, testRedisUrl } from './servers.ts';
@@ -49,6 +50,8 @@ export type TestOptions = {
   driver?: Driver;
   env?: Record<string, string>;
   observe?: DatabaseOptions['observe'];
+  observeCommit?: DatabaseOptions['observeCommit'];
+  observeRedis?: ObserveRedis;
   /** The host in URLs; the server listens on loopback. */
   database?: { host: string; database: string };
   redisUrl?: string;
@@ -95,6 +98,8 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
     version: 'test',
     root,
     ...(options.observe ? { observe: options.observe } : {}),
+    ...(options.observeCommit ? { observeCommit: options.observeCommit } : {}),
+    ...(options.observeRedis ? { observeRedis: options.observeRedis } : {}),
     resolveTxt: options.resolveTxt,
   });
   return {

@@ -1,13 +1,11 @@
 import { audit } from '../../events/audit.ts';
 import type { Author } from '../../events/author.ts';
-import { seconds } from '../../kernel/duration.ts';
-import { digestOf, type RootKeys } from '../../kernel/secret.ts';
+import type { RootKeys } from '../../kernel/secret.ts';
 import type { Transaction } from '../../storage/database.ts';
-import { spend } from '../../storage/spent.ts';
 import { putTotp } from '../../users/totp/store.ts';
 import { alreadyFinished } from '../errors.ts';
 import { sealSeed } from './one-time-code.ts';
-import type { Proposal } from './proposal.ts';
+import { type Proposal, spendProposal } from './proposal.ts';
 
 type Enabling = {
   appId: string;
@@ -29,9 +27,7 @@ export async function enableTotp(
   enabling: Enabling,
 ): Promise<void> {
   const { appId, userId, proposal, step, by, sessionId } = enabling;
-  const digest = digestOf(proposal.id);
-  if (!(await spend(tx, { appId, kind: 'totp_setup', digest, ttlSeconds: seconds.hour })))
-    throw alreadyFinished();
+  if (!(await spendProposal(tx, appId, proposal))) throw alreadyFinished();
   const seed = sealSeed(rootKeys, { appId, userId }, proposal.seed);
   await putTotp(tx, { appId, userId, seed, step });
   await audit(tx, { ...by, appId, type: 'totp.enabled', userId, sessionId, result: 'success' });

@@ -1,7 +1,9 @@
 import { seconds } from '../../kernel/duration.ts';
 import { digestOf, newSecret } from '../../kernel/secret.ts';
 import type { RootKeys } from '../../kernel/secret.ts';
+import { type Database, type Queryable, scoped, type Transaction } from '../../storage/database.ts';
 import type { EphemeralStore } from '../../storage/ephemeral.ts';
+import { isSpent, spend } from '../../storage/spent.ts';
 import { newSeed, openSeed, sealSeed } from './one-time-code.ts';
 
 /** A seed that was shown to somebody and is nothing until they have typed a code of it. */
@@ -16,9 +18,12 @@ const TTL_SECONDS = 30 * seconds.minute;
 
 const keyOf = ({ userId, where }: At): string => `totp-setup:${digestOf(JSON.stringify([userId, where]))}`;
 
-/** The same one when the page is loaded again: it may have been scanned already. */
-export async function proposalFor(deps: Deps, at: At): Promise<Proposal> {
-  const { ephemeral, rootKeys } = deps;
+/** The same one when the page is loaded again: it may have been scanned already. A new one after that was made use of. */
+export async function proposalFor(deps: Deps & { db: Database }, at: At): Promise<Proposal> {
+  const { db, ephemeral, rootKeys } = deps;
+  const before = await findProposal(deps, at);
+  // One that should have been dropped, but the store was away.
+  if (before && (await isProposalSpent(scoped(db, at.appId), at.appId, before))) await dropProposal(deps, at);
   const kept = JSON.stringify({
     id: newSecret(),
     envelope: sealSeed(rootKeys, at, newSeed()),
@@ -35,6 +40,14 @@ export async function findProposal(deps: Deps, at: At): Promise<Proposal | undef
 export async function dropProposal(deps: Deps, at: At): Promise<void> {
   await deps.ephemeral.delete(at.appId, keyOf(at));
 }
+
+/** Of two codes of one proposal that come at once a single one gets true. */
+export function spendProposal(tx: Transaction, appId: string, { id }: Proposal): Promise<boolean> {
+  return spend(tx, { appId, kind: 'totp_setup', digest: digestOf(id), ttlSeconds: seconds.hour });
+}
+
+const isProposalSpent = (q: Queryable, appId: string, { id }: Proposal): Promise<boolean> =>
+  isSpent(q, appId, 'totp_setup', digestOf(id));
 
 function open({ rootKeys }: Deps, at: At, value: string): Proposal {
   const { id, envelope } = JSON.parse(value) as Kept;

@@ -62,8 +62,10 @@ export async function switchTotpOn(visit: Visit): Promise<void> {
     await dropProposal(deps, whereOf(visit));
     if (codes.length) return showCodes(visit, user, codes);
   } catch (error) {
-    // The same form came twice: what the person wants is true already.
     if (!(error instanceof Problem) || error.code !== alreadyFinished().code) throw error;
+    // The same form came twice: what the person wants is true already, or was and is so no more.
+    if (!(await totpOf(scoped(deps.db, appId), appId, userId)))
+      return showTotpSetup(visit, 'problem.totp_setup');
   }
   goBack(visit, 'factors', 'totp_enabled');
 }
