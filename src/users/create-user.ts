@@ -2,12 +2,18 @@ import { audit } from '../events/audit.ts';
 import type { Author } from '../events/author.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 import { normalizeEmail } from './email.ts';
-import { emailInvalid, metadataTooLarge, passwordTooLong, passwordTooShort, phoneInvalid } from './errors.ts';
+import { emailInvalid, metadataTooLarge, phoneInvalid } from './errors.ts';
 import { setPassword } from './passwords/store.ts';
 import { normalizePhone } from './phone.ts';
-import type { Profile } from './profile.ts';
+import { namesIn, type Profile } from './profile.ts';
 import { insertUser } from './store.ts';
 import type { User } from './user.ts';
+
+/** Problems `users.password_…`: what the sign-in pages of the app would refuse is refused here. `email` is normalized. */
+export type RequirePassword = (
+  password: string,
+  whose: { email: string; names: readonly string[] },
+) => Promise<void>;
 
 export type CreateUserDeps = {
   db: Database;
@@ -29,12 +35,10 @@ export type CreateUser = {
   metadata?: Record<string, unknown> | undefined;
   locale?: string | undefined;
   sendInvitation?: boolean | undefined;
-  passwordMinLength: number;
+  requirePassword: RequirePassword;
   by: Author;
 };
 
-/** As at the sign-in pages, counted as there: what is set here has to be accepted there. */
-const PASSWORD_MAX_LENGTH = 128;
 const METADATA_MAX_BYTES = 16_384;
 
 /** A user made by an operator. Problems `users.email_taken`, `users.phone_taken` and those of malformed values. */
@@ -45,7 +49,7 @@ export async function createUser(deps: CreateUserDeps, input: CreateUser): Promi
   const hash =
     input.password === undefined
       ? input.passwordHash
-      : await deps.hashPassword(requirePassword(input.password, input.passwordMinLength));
+      : await hashed(deps, input, { email, password: input.password });
   return deps.db.transaction(input.appId, async (tx) => {
     const { appId, profile, metadata } = input;
     const locale = input.locale ?? profile?.locale;
@@ -73,6 +77,15 @@ export async function createUser(deps: CreateUserDeps, input: CreateUser): Promi
   });
 }
 
+async function hashed(
+  deps: CreateUserDeps,
+  { profile, requirePassword }: CreateUser,
+  { email, password }: { email: string; password: string },
+): Promise<string> {
+  await requirePassword(password, { email, names: namesIn(profile) });
+  return deps.hashPassword(password);
+}
+
 export function requireEmail(input: string): string {
   const email = normalizeEmail(input);
   if (email === undefined) throw emailInvalid();
@@ -83,13 +96,6 @@ export function requirePhone(input: string): string {
   const phone = normalizePhone(input);
   if (phone === undefined) throw phoneInvalid();
   return phone;
-}
-
-/** Length in characters as a person counts them; everything else about it is the person's own choice (NIST 800-63B-4 §3.1.1.2). */
-export function requirePassword(password: string, minLength: number): string {
-  if (password.length > PASSWORD_MAX_LENGTH) throw passwordTooLong(PASSWORD_MAX_LENGTH);
-  if (Array.from(password.normalize('NFKC')).length < minLength) throw passwordTooShort(minLength);
-  return password;
 }
 
 export function requireSmallMetadata(metadata: Record<string, unknown> | undefined): void {

@@ -51,6 +51,31 @@ export const passwordTooLong = (maxLength: number) =>
     field: 'password',
   });
 
+export const passwordPersonal = () =>
+  new Problem({
+    code: 'users.password_personal',
+    kind: 'invalid',
+    message:
+      'This password holds the address or name of the user, or the name of the app: it would be guessed first.',
+    field: 'password',
+  });
+
+export const passwordCommon = () =>
+  new Problem({
+    code: 'users.password_common',
+    kind: 'invalid',
+    message: 'This password is one of those that people take most.',
+    field: 'password',
+  });
+
+export const passwordBreached = () =>
+  new Problem({
+    code: 'users.password_breached',
+    kind: 'invalid',
+    message: 'This password is known from a breach.',
+    field: 'password',
+  });
+
 export const metadataTooLarge = (bytes: number) =>
   new Problem({
     code: 'users.metadata_too_large',

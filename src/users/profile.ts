@@ -87,3 +87,13 @@ export function changeProfile(profile: Profile, change: ProfileChange): Profile 
     Object.entries(merged).filter(([, value]) => value !== null && value !== undefined),
   ) as Profile;
 }
+
+/** What a person is called: nothing to build a password of. */
+export const namesIn = (profile: Profile | undefined): string[] =>
+  [
+    profile?.name,
+    profile?.given_name,
+    profile?.family_name,
+    profile?.nickname,
+    profile?.preferred_username,
+  ].filter((name) => name !== undefined);

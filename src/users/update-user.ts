@@ -1,13 +1,13 @@
 import { audit } from '../events/audit.ts';
 import type { Author } from '../events/author.ts';
-import type { Database, Transaction } from '../storage/database.ts';
+import { type Database, scoped, type Transaction } from '../storage/database.ts';
 import type { Access } from './access.ts';
-import { requireEmail, requirePassword, requirePhone, requireSmallMetadata } from './create-user.ts';
+import { requireEmail, type RequirePassword, requirePhone, requireSmallMetadata } from './create-user.ts';
 import { disableUser, enableUser } from './disable-user.ts';
 import { userNotFound } from './errors.ts';
 import { dropEmailChange } from './email-changes/store.ts';
 import { setPassword } from './passwords/store.ts';
-import { changeProfile, type ProfileChange } from './profile.ts';
+import { changeProfile, namesIn, type ProfileChange } from './profile.ts';
 import {
   lockUser,
   setEmail,
@@ -40,7 +40,7 @@ export type UpdateUser = {
   appId: string;
   userId: string;
   change: UserChange;
-  passwordMinLength: number;
+  requirePassword: RequirePassword;
   by: Author;
 };
 
@@ -49,9 +49,7 @@ export async function updateUser(deps: UpdateUserDeps, input: UpdateUser): Promi
   const { appId, userId, by } = input;
   const change = normalizeChange(input.change);
   const hash =
-    change.password === undefined
-      ? undefined
-      : await deps.hashPassword(requirePassword(change.password, input.passwordMinLength));
+    change.password === undefined ? undefined : await hashed(deps, { ...input, change }, change.password);
   return deps.db.transaction(appId, async (tx) => {
     const user = await lockUser(tx, appId, userId);
     if (!user) throw userNotFound();
@@ -81,6 +79,19 @@ export async function updateUser(deps: UpdateUserDeps, input: UpdateUser): Promi
     if (change.disabled === false) await enableUser(tx, { appId, userId, by });
     return (await userById(tx, appId, userId))!;
   });
+}
+
+/** Judged by what will be known of the person when it is set. */
+async function hashed(
+  { db, hashPassword }: UpdateUserDeps,
+  { appId, userId, change, requirePassword }: UpdateUser,
+  password: string,
+): Promise<string> {
+  const user = await userById(scoped(db, appId), appId, userId);
+  if (!user) throw userNotFound();
+  const profile = change.profile ? changeProfile(user.profile, change.profile) : user.profile;
+  await requirePassword(password, { email: change.email ?? user.email, names: namesIn(profile) });
+  return hashPassword(password);
 }
 
 function normalizeChange(change: UserChange): UserChange {

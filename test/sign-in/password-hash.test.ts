@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { type Argon2, isWeaker, nativeC, nativeRust } from '../../src/sign-in/passwords/argon2.ts';
 import { createPasswordHasher } from '../../src/sign-in/passwords/hash.ts';
@@ -49,6 +50,43 @@ describe('hashing passwords', () => {
     const hasher = await createPasswordHasher();
     const isRight = (password: string) => hasher.inTurn(({ verify }) => verify(undefined, password));
     expect(await isRight('the hash that unknown addresses are compared with')).to.equal(false);
+  });
+});
+
+describe('a hash that nothing native computes', () => {
+  // 2^16 rounds, the most that is taken over.
+  const PHPASS = '$P$EsaltsaltAAAAAAAAAAAAAAAAAAAAAA';
+
+  it('is computed beside the event loop', async () => {
+    const hasher = await createPasswordHasher();
+    const compare = () => hasher.inTurn(({ verify }) => verify(PHPASS, 'violet harbour'));
+    // The thread is there from now on.
+    await compare();
+    const [all, ours] = [process.cpuUsage(), process.threadCpuUsage()];
+    for (let i = 0; i < 5; i += 1) expect(await compare()).to.equal(false);
+    const [total, own] = [process.cpuUsage(all), process.threadCpuUsage(ours)];
+    expect(own.user + own.system).to.be.lessThan((total.user + total.system) / 2);
+  });
+
+  it('takes a place of the queue, and is refused at once where it is full', async () => {
+    const hasher = await createPasswordHasher({ atOnce: 1, queueLimit: 2 });
+    const compare = () => hasher.inTurn(({ verify }) => verify(PHPASS, 'violet harbour'));
+    const results = await Promise.allSettled(Array.from({ length: 8 }, compare));
+    expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(3);
+    for (const result of results)
+      if (result.status === 'rejected')
+        expect(result.reason).to.include({ code: 'password.busy', retryAfterSeconds: 2 });
+  });
+
+  it('says nothing of the password when its thread is lost, and has another one afterwards', async () => {
+    const { stretched } = await import('../../src/sign-in/passwords/foreign/stretching.ts');
+    const stretch = { salt: 'saltsalt', password: 'x', rounds: 1 };
+    const hostile = { ...stretch, password: 1 as unknown as string };
+    const refused = await stretched(hostile).catch((error: unknown) => error);
+    expect(refused).to.include({ code: 'password.busy', kind: 'unavailable' });
+    const twice = createHash('md5').update('saltsaltx').digest();
+    const expected = createHash('md5').update(twice).update('x').digest('hex');
+    expect((await stretched(stretch)).toString('hex')).to.equal(expected);
   });
 });
 

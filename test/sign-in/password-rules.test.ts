@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hashSync } from '@node-rs/bcrypt';
 import { expect } from 'chai';
 import { isInFile, requireBreachedFile } from '../../src/sign-in/passwords/breached/file.ts';
 import type { Page } from '../support/agent.ts';
@@ -159,6 +160,42 @@ describe('a new password', () => {
     }
     expect(await lookups('failed')).to.equal(failed + 2);
     expect(await lookups('breached')).to.be.greaterThan(1);
+  });
+
+  it('that an operator sets is judged like one that its owner chooses, and an imported hash is not', async () => {
+    const email = `mara.lind+${freshEmail()}`;
+    const profile = { given_name: 'Wilhelmina', name: 'Wilhelmina Lind' };
+    const bad: [string, string][] = [
+      ['too short', 'users.password_too_short'],
+      [SOUND.repeat(5), 'users.password_too_long'],
+      ['wilhelmina has nine kites', 'users.password_personal'],
+      ['the corner shop round here', 'users.password_personal'],
+      ['P4ssw0rd-P4ssw0rd-1', 'users.password_common'],
+      [BREACHED, 'users.password_breached'],
+    ];
+    const users = `/apps/${await makeApp(lk)}/users`;
+    for (const [password, code] of bad) {
+      const { status, body } = await lk.admin('POST', users, { email, profile, password });
+      expect([status, body.code, body.field]).to.deep.equal([400, code, 'password']);
+    }
+    const made = await lk.admin('POST', users, { email, profile, password: SOUND });
+    expect(made.status).to.equal(201);
+    const at = `${users}/${made.body.user_id}`;
+    for (const [password, code] of bad) {
+      const { status, body } = await lk.admin('PATCH', at, { password });
+      expect([status, body.code, body.field]).to.deep.equal([400, code, 'password']);
+    }
+    // By what will be known of the person when it is set.
+    const renamed = { profile: { given_name: 'Seventeen', name: null }, password: SOUND };
+    expect((await lk.admin('PATCH', at, renamed)).body.code).to.equal('users.password_personal');
+    expect((await lk.admin('PATCH', at, { password: 'brass doorbells, all of them' })).status).to.equal(200);
+    expect((await lk.admin('PATCH', `${users}/usr_nobody`, { password: SOUND })).status).to.equal(404);
+    const lax = await makeApp(lk, { breached_passwords: 'off', password_min_length: 8 });
+    expect((await lk.admin('POST', `/apps/${lax}/users`, { email, password: BREACHED })).status).to.equal(
+      201,
+    );
+    const imported = { email: freshEmail(), password_hash: hashSync('1234', { cost: 4 }) };
+    expect((await lk.admin('POST', users, imported)).status).to.equal(201);
   });
 });
 

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { Problem } from '../../kernel/problem.ts';
 import { type Argon2, fastestArgon2 } from './argon2.ts';
 import { tooBusyToHash } from './errors.ts';
 import { foldPassword } from './fold.ts';
@@ -34,7 +35,10 @@ export type HasherOptions = {
 function compareWith(argon2: Argon2, stored: string, password: string): Promise<boolean> {
   if (!isForeign(stored)) return argon2.verify(stored, foldPassword(password));
   // As it was typed: that is what the other system hashed. One that can not be read is never right.
-  return compareForeign(stored, password, argon2).catch(() => false);
+  return compareForeign(stored, password, argon2).catch((error: unknown) => {
+    if (error instanceof Problem && error.kind === 'unavailable') throw error;
+    return false;
+  });
 }
 
 async function compareForeign(stored: string, password: string, argon2: Argon2): Promise<boolean> {

@@ -1,8 +1,20 @@
 import { passwordMinLength } from '../../apps/password-settings.ts';
 import { scoped } from '../../storage/database.ts';
+import type { App } from '../../apps/app.ts';
+import type { Problem } from '../../kernel/problem.ts';
+import type { RequirePassword } from '../../users/create-user.ts';
+import {
+  passwordBreached,
+  passwordCommon,
+  passwordPersonal,
+  passwordTooLong,
+  passwordTooShort,
+} from '../../users/errors.ts';
+import { namesIn } from '../../users/profile.ts';
 import { userById } from '../../users/store.ts';
 import type { PageRequest } from '../step.ts';
 import { sentence } from '../page.ts';
+import type { BreachedPasswords } from './breached/breached.ts';
 import { isCommon } from './common-passwords.ts';
 import { foldPassword } from './fold.ts';
 import { type PasswordFault, faultOfPassword } from './policy.ts';
@@ -21,26 +33,50 @@ export async function faultInWords(
 }
 
 async function faultOf(
-  request: PageRequest,
+  { deps, appId, snapshot }: PageRequest,
   password: string | undefined,
-  whose: Whose,
+  { email, userId }: Whose,
 ): Promise<PasswordFault | undefined> {
-  const { name: appName, settings } = request.snapshot.app;
   if (!password) return { key: 'problem.required', values: {} };
-  const minLength = passwordMinLength(settings);
-  const names = await namesOf(request, whose.userId);
-  const fault = faultOfPassword(password, { minLength, email: whose.email, appName, names });
+  const user = userId === undefined ? undefined : await userById(scoped(deps.db, appId), appId, userId);
+  return judged({ ...deps, app: snapshot.app }, password, { email, names: namesIn(user?.profile) });
+}
+
+type Rules = { breached: BreachedPasswords; app: Pick<App, 'name' | 'settings'> };
+
+/** The same rules for a password that an operator sets. Problems `users.password_…`. */
+export const requirePasswordBy =
+  (rules: Rules): RequirePassword =>
+  async (password, whose) => {
+    const fault = await judged(rules, password, whose);
+    if (fault) throw refused(fault);
+  };
+
+async function judged(
+  { breached, app: { name: appName, settings } }: Rules,
+  password: string,
+  whose: { email: string; names: readonly string[] },
+): Promise<PasswordFault | undefined> {
+  const fault = faultOfPassword(password, { minLength: passwordMinLength(settings), appName, ...whose });
   if (fault) return fault;
   const folded = foldPassword(password);
   if (await isCommon(folded)) return { key: 'problem.password_common', values: {} };
-  if (await request.deps.breached.isKnown(folded, settings.breached_passwords))
+  if (await breached.isKnown(folded, settings.breached_passwords))
     return { key: 'problem.password_breached', values: {} };
   return undefined;
 }
 
-async function namesOf({ deps, appId }: PageRequest, userId: string | undefined): Promise<string[]> {
-  if (userId === undefined) return [];
-  const user = await userById(scoped(deps.db, appId), appId, userId);
-  const { name, given_name, family_name, nickname, preferred_username } = user?.profile ?? {};
-  return [name, given_name, family_name, nickname, preferred_username].filter((text) => text !== undefined);
+function refused({ key, values }: PasswordFault): Problem {
+  switch (key) {
+    case 'problem.password_short':
+      return passwordTooShort(values['min'] ?? 0);
+    case 'problem.password_long':
+      return passwordTooLong(values['max'] ?? 0);
+    case 'problem.password_personal':
+      return passwordPersonal();
+    case 'problem.password_breached':
+      return passwordBreached();
+    default:
+      return passwordCommon();
+  }
 }

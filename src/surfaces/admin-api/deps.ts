@@ -3,6 +3,7 @@ import type { DomainDeps } from '../../apps/domains/claim.ts';
 import type { HttpDeps } from '../../http/http-deps.ts';
 import type { Database } from '../../storage/database.ts';
 import type { EphemeralStore } from '../../storage/ephemeral.ts';
+import type { BreachedPasswords } from '../../sign-in/passwords/breached/breached.ts';
 import type { Access } from '../../users/access.ts';
 import type { Places } from '../../users/places/places.ts';
 import type { CreateUserDeps } from '../../users/create-user.ts';
@@ -21,6 +22,7 @@ export type AdminApiDeps = DomainDeps &
     /** Hosts that hooks may live on although they are not public. */
     outboundAllowedHosts: readonly string[];
     places: Places;
+    breached: BreachedPasswords;
     /** The public address without a trailing slash. */
     baseUrl: string;
     /** undefined: every request is answered 401. */

@@ -75,6 +75,7 @@ export async function startAdminHost(change: Partial<AdminApiDeps> = {}): Promis
     places: noPlaces,
     access: createAccess({ db: database.db, cache: noArtifactCache, jobs: { rootKeys, wake: () => {} } }),
     hashPassword: async (plain) => `$test$${plain.length}`,
+    breached: { isKnown: () => Promise.resolve(false) },
     sendInvitation: async (_, { appId, user }) => void invitations.push({ appId, email: user.email }),
     baseUrl: 'http://localhost:3000',
     domains: {

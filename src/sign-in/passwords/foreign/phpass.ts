@@ -1,12 +1,9 @@
-import { hash as digestOf } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { hashMalformed, hashTooCostly } from '../errors.ts';
 import { areSame, type Compare } from './family.ts';
+import { stretched } from './stretching.ts';
 
 const DIGITS = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const MOST_ROUNDS_LOG2 = 16;
-/** Nothing native does this, so it shares the event loop: about a quarter of a millisecond at a time. */
-const SLICE = 200;
 
 /** The portable hashes of phpass: `$P$` (WordPress before 6.8) and `$H$` (phpBB). */
 export function readPhpass(text: string): Compare | undefined {
@@ -17,12 +14,7 @@ export function readPhpass(text: string): Compare | undefined {
   if (roundsLog2 > MOST_ROUNDS_LOG2) throw hashTooCostly(`2^${MOST_ROUNDS_LOG2} rounds`);
   const [salt, expected] = [text.slice(4, 12), text.slice(12)];
   return async (password) => {
-    const secret = Buffer.from(password);
-    let digest = digestOf('md5', salt + password, 'buffer');
-    for (let round = 0; round < 2 ** roundsLog2; round += 1) {
-      if (round % SLICE === SLICE - 1) await setImmediate();
-      digest = digestOf('md5', Buffer.concat([digest, secret]), 'buffer');
-    }
+    const digest = await stretched({ salt, password, rounds: 2 ** roundsLog2 });
     return areSame(Buffer.from(inDigits(digest)), Buffer.from(expected));
   };
 }

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { passwordMinLength } from '../../../apps/password-settings.ts';
 import { scoped } from '../../../storage/database.ts';
 import { createUser } from '../../../users/create-user.ts';
 import { deleteUser } from '../../../users/delete-user.ts';
@@ -8,6 +7,7 @@ import { userNotFound } from '../../../users/errors.ts';
 import { presentUser } from '../../../users/present.ts';
 import { listUsers, userByEmail, userById, usersByEmailPrefix } from '../../../users/store.ts';
 import { updateUser } from '../../../users/update-user.ts';
+import { requirePasswordBy } from '../../../sign-in/passwords/new-password.ts';
 import { takeOver } from '../../../sign-in/passwords/foreign/take-over.ts';
 import { requireApp } from '../apps/require-app.ts';
 import type { AdminApiDeps } from '../deps.ts';
@@ -91,7 +91,7 @@ const creation = (deps: AdminApiDeps) =>
         metadata: body.metadata,
         locale: body.locale,
         sendInvitation: body.send_invitation,
-        passwordMinLength: passwordMinLength(app.settings),
+        requirePassword: requirePasswordBy({ ...deps, app }),
         by,
       });
       return presentUser(user);
@@ -137,7 +137,7 @@ const change = (deps: AdminApiDeps) =>
           appId: app.appId,
           userId: params.user_id,
           change: { ...rest, emailVerified },
-          passwordMinLength: passwordMinLength(app.settings),
+          requirePassword: requirePasswordBy({ ...deps, app }),
           by,
         }),
       );

@@ -20,11 +20,10 @@ export const userWire = z.object({
 });
 
 const metadata = z.record(z.string().max(128), z.unknown());
-const password = z
-  .string()
-  .min(1)
-  .max(1024)
-  .meta({ description: 'At least as long as the app asks for; at most 128 characters.' });
+const password = z.string().min(1).max(1024).meta({
+  description:
+    'What the sign-in pages of the app would accept: its length, nothing common, nothing personal, nothing breached.',
+});
 
 const base64 = z.string().max(512);
 
