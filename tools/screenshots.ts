@@ -18,16 +18,28 @@ import { t } from '../src/http/messages.ts';
 import { createViews } from '../src/http/views.ts';
 import { type SamplePage, samplePages, FJORD, ORBIT, WOLF } from '../test/http/sample-pages.ts';
 
-type Shot = { url: string; name: string; context: BrowserContextOptions; axe: boolean };
+type Shot = {
+  url: string;
+  name: string;
+  context: BrowserContextOptions;
+  axe: boolean;
+  /** Whether both devices are photographed in both schemes; else each in one. */
+  isWhole: boolean;
+};
 
 const ROOT = join(import.meta.dirname, '..');
 const OUT = join(ROOT, 'screenshots');
-const LOOKS = [
-  { device: 'phone', size: { width: 390, height: 844 }, colorScheme: 'light' },
-  { device: 'phone', size: { width: 390, height: 844 }, colorScheme: 'dark' },
-  { device: 'desktop', size: { width: 1280, height: 800 }, colorScheme: 'light' },
-  { device: 'desktop', size: { width: 1280, height: 800 }, colorScheme: 'dark' },
-] as const;
+type Device = 'phone' | 'desktop';
+const SIZES: Record<Device, { width: number; height: number }> = {
+  phone: { width: 390, height: 844 },
+  desktop: { width: 1280, height: 800 },
+};
+const schemesOf = (shot: Shot, device: Device) =>
+  shot.isWhole
+    ? (['light', 'dark'] as const)
+    : device === 'phone'
+      ? (['light'] as const)
+      : (['dark'] as const);
 const WITHOUT_SCRIPTS = new Set([
   'sign-in/sign-in',
   'sign-up/sign-up',
@@ -35,26 +47,11 @@ const WITHOUT_SCRIPTS = new Set([
   'device/confirm',
   'account/sessions',
 ]);
-const TRANSLATED: Record<string, readonly string[]> = {
-  ar: [
-    'account/identifiers',
-    'account/activity',
-    'sign-in/sign-in',
-    'sign-in/magic-link/sent',
-    'sign-in/magic-link/other-browser',
-    'consent/consent',
-    'consent/consent.introduced',
-    'sign-up/sign-up',
-    'device/enter',
-    'device/confirm',
-    'device/done',
-    'device/denied',
-    'account/sessions',
-    'account/apps',
-    'session/sign-out',
-  ],
-  de: ['sign-in/sign-in', 'sign-in/magic-link/other-browser', 'consent/consent'],
-  ja: ['sign-in/sign-in'],
+/** In Arabic everything that people see is turned round, so that all of it is looked at. */
+const TRANSLATED: Record<string, (view: string) => boolean> = {
+  ar: (view) => !/^(?:dev|home)\//.test(view),
+  de: (view) => ['sign-in/sign-in', 'sign-in/magic-link/other-browser', 'consent/consent'].includes(view),
+  ja: (view) => ['sign-in/sign-in', 'account/factors'].includes(view),
 };
 const only = process.argv[2];
 
@@ -133,7 +130,13 @@ function serve(): Koa {
 
 function shotOf(origin: string, path: string, name: string, extra: BrowserContextOptions = {}): Shot {
   const context: BrowserContextOptions = { reducedMotion: 'reduce', ...extra };
-  return { url: origin + path, name, context, axe: extra.javaScriptEnabled !== false };
+  return {
+    url: origin + path,
+    name,
+    context,
+    axe: extra.javaScriptEnabled !== false,
+    isWhole: !/^\/(?!en\/)/.test(path),
+  };
 }
 
 function plan(origin: string): Shot[] {
@@ -146,12 +149,16 @@ function plan(origin: string): Shot[] {
       shots.push(shotOf(origin, path, `${name}.no-script`, { javaScriptEnabled: false }));
     }
   }
-  for (const [locale, wanted] of Object.entries(TRANSLATED)) {
-    for (const view of wanted)
-      shots.push(shotOf(origin, `/${locale}/${view}`, `${view.replaceAll('/', '--')}.${locale}`));
+  for (const [locale, isWanted] of Object.entries(TRANSLATED)) {
+    for (const page of pagesIn(locale).filter(({ view }) => isWanted(view))) {
+      const path = pathOf(locale, page);
+      const name = path.slice(`/${locale}/`.length).replaceAll('/', '--');
+      shots.push(shotOf(origin, path, `${name}.${locale}`));
+    }
   }
-  for (const mail of MAIL_NAMES) shots.push(shotOf(origin, `/en/mail/${mail}`, `mail--${mail}`));
-  shots.push(shotOf(origin, '/ar/mail/magic-link', 'mail--magic-link.ar'));
+  for (const mail of MAIL_NAMES)
+    for (const [locale, mark] of Object.entries({ en: '', ar: '.ar' }))
+      shots.push(shotOf(origin, `/${locale}/mail/${mail}`, `mail--${mail}${mark}`));
   return only === undefined ? shots : shots.filter(({ name }) => name.includes(only));
 }
 
@@ -164,9 +171,13 @@ function contextFor(browser: Browser, options: BrowserContextOptions): Promise<B
   return context;
 }
 
-/** Opened once, and looked at in every look. */
-async function take(browser: Browser, shot: Shot): Promise<string[]> {
-  const context = await contextFor(browser, shot.context);
+/**
+ * Opened once for each device, and looked at in both schemes. The size of the screen is there before the page: a page
+ * made narrower after it was drawn is sometimes photographed with a part of it twice.
+ */
+async function take(browser: Browser, shot: Shot, device: Device): Promise<string[]> {
+  const size = SIZES[device];
+  const context = await contextFor(browser, { ...shot.context, viewport: size, screen: size });
   const complaints: string[] = [];
   const page = await context.newPage();
   try {
@@ -176,9 +187,8 @@ async function take(browser: Browser, shot: Shot): Promise<string[]> {
     const response = await page.goto(shot.url);
     if (response?.status() !== 200) complaints.push(`${shot.name}: status ${response?.status()}`);
     if (shot.axe) await page.evaluate(axeSource);
-    for (const { device, size, colorScheme } of LOOKS) {
+    for (const colorScheme of schemesOf(shot, device)) {
       const file = `${shot.name}.${device}.${colorScheme}.png`;
-      await page.setViewportSize(size);
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await page.screenshot({ path: join(OUT, file), fullPage: true });
       if (!shot.axe) continue;
@@ -214,22 +224,25 @@ async function main(): Promise<void> {
   mkdirSync(OUT, { recursive: true });
   const server = serve().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
-  const queue = plan(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const total = queue.length * LOOKS.length;
+  const shots = plan(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const queue = shots.flatMap((shot) => (['phone', 'desktop'] as const).map((device) => ({ shot, device })));
+  let pictures = 0;
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox'],
   });
   const complaints: string[] = [];
   const worker = async (): Promise<void> => {
-    for (let shot = queue.shift(); shot !== undefined; shot = queue.shift())
-      complaints.push(...(await take(browser, shot)));
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      complaints.push(...(await take(browser, next.shot, next.device)));
+      pictures += schemesOf(next.shot, next.device).length;
+    }
   };
   await Promise.all(Array.from({ length: 4 }, worker));
   await browser.close();
   server.close();
   for (const complaint of complaints) console.error(complaint);
-  console.log(`${total} screenshots in ${OUT}, ${complaints.length} complaints`);
+  console.log(`${pictures} screenshots in ${OUT}, ${complaints.length} complaints`);
   process.exitCode = complaints.length === 0 ? 0 : 1;
 }
 
