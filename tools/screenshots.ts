@@ -108,7 +108,12 @@ function serve(): Koa {
     const mail = rest[0] === 'mail' ? rest[1] : undefined;
     if (mail !== undefined) {
       const url = 'https://id.example/auth/wolf-banana/magic-link?token=3q2-7wEAAACk1Xo9tq0M';
-      const model = { app_name: 'Wolf Banana', url, place: 'Lisbon, Portugal', device: 'Firefox on Windows' };
+      const model = {
+        app_name: 'Wolf Banana',
+        url,
+        place: 'Lisbon, Portugal',
+        device: { browser: 'Firefox', os: 'Windows' },
+      };
       const app = mail === 'invitation' ? ORBIT : mail === 'reset' ? FJORD : WOLF;
       const shown = { ...model, app_name: app.name, ...(mail === 'email-code' ? { code: '482913' } : {}) };
       ctx.body = views.renderMail(mail, shown, { locale, app }).html;

@@ -1,3 +1,4 @@
+import { deviceInWords, type NamedDevice } from './device-in-words.ts';
 import { t, timeIn, type MessageValues } from './messages.ts';
 
 /** What a mail says, apart from how it looks; the HTML and the text part are two renderings of it. */
@@ -16,7 +17,7 @@ export type MailModel = {
   app_name?: string;
   url?: string | null;
   place?: string | null;
-  device?: string | null;
+  device?: NamedDevice;
   requested_at?: string | null;
   code?: string;
   expires_minutes?: number;
@@ -72,7 +73,7 @@ export const MAIL_NAMES: readonly string[] = Object.keys(MAILS);
 function factsOf(say: Say, model: MailModel, locale: string): MailContent['facts'] {
   const rows: [string, string | null | undefined][] = [
     [say('fact.place'), model.place],
-    [say('fact.device'), model.device],
+    [say('fact.device'), deviceInWords(locale, model.device)],
     [say('fact.time'), model.requested_at && timeIn(locale, model.requested_at)],
   ];
   return rows.flatMap(([label, value]) => (value ? [{ label, value }] : []));

@@ -3,6 +3,7 @@ import { join, relative, sep } from 'node:path';
 import ejs, { type TemplateFunction } from 'ejs';
 import { accentCss, accentFrom } from './accent.ts';
 import type { Assets } from './assets.ts';
+import { deviceInWords, type NamedDevice } from './device-in-words.ts';
 import { composeMail, type MailModel } from './mails.ts';
 import { asLocale, directionOf, messageParts, t, timeIn, type MessageValues } from './messages.ts';
 
@@ -67,6 +68,7 @@ function wordsFor(locale: string) {
     t: (key: string, values?: MessageValues) => t(locale, key, values),
     parts: (key: string, values: MessageValues) => messageParts(locale, key, values),
     when: (iso: string) => timeIn(locale, iso),
+    device_of: (named: NamedDevice) => deviceInWords(locale, named),
   };
 }
 

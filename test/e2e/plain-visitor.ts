@@ -9,6 +9,8 @@ const WAYS_ON = `document.querySelectorAll('main a[href], main button[type=submi
 /** What scripts would have made of the page. */
 const TRACES_OF_SCRIPTS = `document.querySelectorAll('.with-toggle.ready, form.passkey:not([hidden])').length`;
 
+const ALERTS = `document.querySelectorAll('main [role=alert]:not([hidden])').length`;
+
 /** Pictures of errors differ from those without by one line: they are looked at in one look. */
 const GLANCE: readonly Look[] = LOOKS.slice(0, 1);
 
@@ -47,6 +49,7 @@ export class PlainVisitors {
     const traces = Number(await within(name, page.evaluate(TRACES_OF_SCRIPTS)));
     if (traces > 0) this.faults.push(`${name}: scripts have run`);
     if (Number(await within(name, page.evaluate(WAYS_ON))) === 0) this.faults.push(`${name}: no way on`);
+    if (Number(await within(name, page.evaluate(ALERTS))) > 1) this.faults.push(`${name}: told twice`);
     this.faults.push(...(await faultsOf(page, `plain-${name}`, looks)));
     const { bytes, foreign } = await weigh(page, this.#origin);
     if (bytes > MAX_BYTES) this.faults.push(`${name} weighs ${bytes} bytes`);

@@ -40,6 +40,27 @@ export function sampleFactorPages(say: Say): SamplePage[] {
       model: { ...show, others: [{ url: '/second-factor/totp', label: say('second_factor.use_totp') }] },
       app: WOLF,
     },
+    {
+      view: 'second-factor/passkey',
+      model: {
+        ...show,
+        options: '{"challenge":"AAAA","rpId":"id.wolf.example"}',
+        others: [{ url: '/second-factor/totp', label: say('second_factor.use_totp') }, ...other],
+        problem: say('problem.passkey_second', { app: 'Wolf Banana' }),
+      },
+      app: WOLF,
+    },
+    {
+      view: 'second-factor/enrol-passkey',
+      model: {
+        ...enrol,
+        options: '{"challenge":"AAAA","rp":{"id":"id.wolf.example"},"user":{"id":"AAAA"}}',
+        others: [{ url: '/enrol/totp', label: say('second_factor.enrol_totp') }],
+        later_action: '/later',
+        later_until: '2026-11-28T09:41:00Z',
+      },
+      app: WOLF,
+    },
     { view: 'second-factor/enrol-totp', model: enrol, app: WOLF },
     {
       view: 'second-factor/enrol-totp',

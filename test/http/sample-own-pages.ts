@@ -127,7 +127,7 @@ export function sampleOwnPages(
     alone('email-elsewhere', {
       code: '482913',
       place: '203.0.113.7',
-      device: 'Firefox on Windows',
+      device: { browser: 'Firefox', os: 'Windows' },
       requested_at: '2026-11-21T09:41:00Z',
       requested_at_text: null,
       refuse_action: '/refuse',

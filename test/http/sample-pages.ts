@@ -27,7 +27,7 @@ const email = 'mara.lindqvist@example.com';
 const request = {
   code: '482913',
   place: 'Lisbon, Portugal',
-  device: 'Firefox on Windows',
+  device: { browser: 'Firefox', os: 'Windows' },
   requested_at: '2026-11-21T09:41:00Z',
   refuse_action: '/refuse',
   csrf,
@@ -77,7 +77,7 @@ export function samplePages(
         user_email: email,
         code: 'BCDF-GHJK',
         place: '203.0.113.7',
-        device: 'Chrome on Android',
+        device: { browser: 'Chrome', os: 'Android' },
       },
       app: WOLF,
     },

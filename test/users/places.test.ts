@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { deviceInWords, deviceOf } from '../../src/users/devices/device-name.ts';
+import { deviceInWords } from '../../src/http/device-in-words.ts';
+import { deviceOf } from '../../src/users/devices/device-name.ts';
 import { openPlaces, placeInWords } from '../../src/users/places/places.ts';
 import { mmdb } from '../support/mmdb.ts';
 
@@ -88,7 +89,13 @@ describe('names of devices', () => {
     const chrome =
       'Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36';
     expect(deviceOf(chrome)).to.deep.equal({ browser: 'Chrome', os: 'Android', kind: 'mobile' });
-    expect(deviceInWords(deviceOf(chrome))).to.equal('Chrome on Android');
+    expect(deviceInWords('en', deviceOf(chrome))).to.equal('Chrome on Android');
+    expect(deviceInWords('ja', deviceOf(chrome))).to.equal('Android の Chrome');
+    // It begins with a mark, so that it is read from the right also where it stands by itself.
+    expect(deviceInWords('ar', deviceOf(chrome))).to.equal('\u200fChrome على Android');
+    expect(deviceInWords('de', { browser: null, os: 'Android' })).to.equal('Android');
+    expect(deviceInWords('de', 'Küchengerät')).to.equal('Küchengerät');
+    expect(deviceInWords('de', null)).to.equal('');
   });
 
   it('never are text out of the header', () => {
@@ -101,6 +108,6 @@ describe('names of devices', () => {
       undefined,
       'x'.repeat(9999),
     ])
-      expect(deviceInWords(deviceOf(header)), header).to.be.oneOf(['', 'curl']);
+      expect(deviceInWords('en', deviceOf(header)), header).to.be.oneOf(['', 'curl']);
   });
 });

@@ -1,8 +1,8 @@
 import type Router from '@koa/router';
 import { audit } from '../../events/audit.ts';
 import { scoped } from '../../storage/database.ts';
+import { deviceOf } from '../../users/devices/device-name.ts';
 import { userById } from '../../users/store.ts';
-import { deviceInWords } from '../asked-from.ts';
 import { authorOf } from '../author.ts';
 import { spendResult } from '../complete.ts';
 import type { SignInDeps } from '../deps.ts';
@@ -27,7 +27,7 @@ export async function showDevice(step: Step): Promise<void> {
     user_email: user?.email ?? '',
     code: device.userCode,
     place: device.askedFrom.address,
-    device: deviceInWords(device.askedFrom.userAgent),
+    device: deviceOf(device.askedFrom.userAgent),
     requested_at: device.askedFrom.at,
   });
 }

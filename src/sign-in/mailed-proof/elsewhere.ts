@@ -39,7 +39,7 @@ function modelOf({ ctx }: LinkRequest, { proof }: Opened, code: string): Record<
   return {
     code,
     place,
-    device: device || null,
+    device,
     requested_at: requestedAt,
     requested_at_text: null,
     refuse_action: `${ctx.path}/refuse`,

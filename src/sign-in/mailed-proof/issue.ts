@@ -99,7 +99,7 @@ function mailModel(
     app_name: step.snapshot.app.name,
     url: mail.url,
     place: proof.askedFrom.place,
-    device: proof.askedFrom.device || null,
+    device: proof.askedFrom.device,
     requested_at: proof.askedFrom.requestedAt,
     expires_minutes: Math.max(1, Math.round(mail.ttlSeconds / seconds.minute)),
     expires_hours: Math.max(1, Math.round(mail.ttlSeconds / seconds.hour)),

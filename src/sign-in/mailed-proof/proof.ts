@@ -1,4 +1,4 @@
-import type { AskedFrom } from '../asked-from.ts';
+import type { AskedFrom } from '../../users/email-changes/store.ts';
 
 /** What a mailed link is for. */
 export type ProofKind = 'magic_link' | 'email_code' | 'sign_up' | 'reset';

@@ -4,11 +4,13 @@ import type { AppSnapshot } from '../../apps/app.ts';
 import type { MailDeps } from '../../delivery/mail.ts';
 import { audit } from '../../events/audit.ts';
 import type { Author } from '../../events/author.ts';
+import { deviceInWords } from '../../http/device-in-words.ts';
+import { localeOf } from '../../http/page.ts';
 import { originOf } from '../../http/site.ts';
 import { newId } from '../../kernel/id.ts';
 import { newSecret, type RootKeys } from '../../kernel/secret.ts';
 import { type Database, scoped, type Transaction } from '../../storage/database.ts';
-import { deviceInWords, deviceOf } from '../../users/devices/device-name.ts';
+import { deviceOf } from '../../users/devices/device-name.ts';
 import { countPasskeys, handleOf, insertPasskey, passkeysOf } from '../../users/passkeys/store.ts';
 import { lockUser } from '../../users/store.ts';
 import type { User } from '../../users/user.ts';
@@ -103,7 +105,7 @@ async function keep(
 
 /** After the model of the authenticator, else after the browser that made it. */
 function nameFor({ aaguid }: Made, ctx: Context): string {
-  const name = authenticatorName(aaguid) ?? deviceInWords(deviceOf(ctx.get('User-Agent')));
+  const name = authenticatorName(aaguid) ?? deviceInWords(localeOf(ctx), deviceOf(ctx.get('User-Agent')));
   return (name || 'Passkey').slice(0, LONGEST_NAME);
 }
 

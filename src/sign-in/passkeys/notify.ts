@@ -26,7 +26,7 @@ export async function tellOwner(
       passkey,
       url: `${homeOrigin(deps.baseUrl, snapshot)}/auth/${appId}/account/passkeys`,
       place: from.place,
-      device: from.device || null,
+      device: from.device,
       requested_at: from.requestedAt,
     },
     locale: user.locale ?? localeOf(ctx),

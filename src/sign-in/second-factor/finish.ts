@@ -2,7 +2,9 @@ import type { Transaction } from '../../storage/database.ts';
 import { trustDevice } from '../../users/trusted-devices/store.ts';
 import { userById } from '../../users/store.ts';
 import type { User } from '../../users/user.ts';
-import { deviceInWords } from '../asked-from.ts';
+import { deviceInWords } from '../../http/device-in-words.ts';
+import { localeOf } from '../../http/page.ts';
+import { deviceOf } from '../../users/devices/device-name.ts';
 import { completeSignIn } from '../complete.ts';
 import { alreadyFinished } from '../errors.ts';
 import type { Attempt } from '../lockout/attempt.ts';
@@ -35,7 +37,7 @@ export async function finishSecondFactor(step: PendingStep, proof: SecondProof):
       await proof.prove(tx);
       const user = await stillThere(tx, appId, pending);
       const { userId } = user;
-      const name = deviceInWords(ctx.get('User-Agent'));
+      const name = deviceInWords(localeOf(ctx), deviceOf(ctx.get('User-Agent')));
       if (trust) await trustDevice(tx, { appId, userId, digest: trust.digest, name, days });
       return user;
     },

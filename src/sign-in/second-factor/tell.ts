@@ -2,7 +2,7 @@ import { type MailDeps, enqueueMail } from '../../delivery/mail.ts';
 import { seconds } from '../../kernel/duration.ts';
 import type { Transaction } from '../../storage/database.ts';
 import type { User } from '../../users/user.ts';
-import type { AskedFrom } from '../asked-from.ts';
+import type { AskedFrom } from '../../users/email-changes/store.ts';
 
 /** What a user is told by mail: the templates of these mails. */
 export type FactorNews =
@@ -34,7 +34,7 @@ export async function tellOfFactors(tx: Transaction, deps: { mail: MailDeps }, t
       app_name: app.name,
       url: app.url,
       place: from?.place ?? null,
-      device: from?.device || null,
+      device: from?.device ?? null,
       requested_at: from?.requestedAt ?? new Date().toISOString(),
       codes_left: told.codesLeft ?? 0,
     },

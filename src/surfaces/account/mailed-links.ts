@@ -48,7 +48,7 @@ export async function openChange(opened: Opened): Promise<void> {
   showPage(ctx, deps, 'account/email-elsewhere', {
     code,
     place,
-    device: device || null,
+    device,
     requested_at: requestedAt,
     requested_at_text: null,
     refuse_action: `${action}/refuse`,

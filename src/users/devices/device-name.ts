@@ -23,8 +23,3 @@ export function deviceOf(userAgent: string | null | undefined): DeviceName {
     kind: KINDS.find((kind) => kind === platform.type) ?? null,
   };
 }
-
-/** "Firefox on Windows", in English; '' for what has no name. */
-export function deviceInWords({ browser, os }: DeviceName): string {
-  return browser && os ? `${browser} on ${os}` : (browser ?? os ?? '');
-}

@@ -1,7 +1,9 @@
+import type { NamedDevice } from '../../http/device-in-words.ts';
 import type { Queryable } from '../../storage/database.ts';
 import { sql } from '../../storage/sql.ts';
 
-export type AskedFrom = { place: string; device: string; requestedAt: string };
+/** `device` is a text in what was asked for before it was kept by its names. */
+export type AskedFrom = { place: string; device: NamedDevice; requestedAt: string };
 
 export type EmailChange = {
   user_id: string;

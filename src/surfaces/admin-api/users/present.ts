@@ -1,5 +1,6 @@
 import { scopesOf } from '../../../users/grants/scopes.ts';
-import { deviceInWords, deviceOf } from '../../../users/devices/device-name.ts';
+import { deviceInWords } from '../../../http/device-in-words.ts';
+import { deviceOf } from '../../../users/devices/device-name.ts';
 import { type Places, placeInWords } from '../../../users/places/places.ts';
 import type { GrantRow } from '../../../users/grants/store.ts';
 import type { SessionRow } from '../../../users/sessions/store.ts';
@@ -11,7 +12,7 @@ export function presentSession(session: SessionRow, places: Places) {
     session_id: session.session_id,
     user_agent: session.user_agent,
     address: session.address,
-    device: { ...device, text: deviceInWords(device) || null },
+    device: { ...device, text: deviceInWords('en', device) || null },
     place: place ? { ...place, text: placeInWords(place) } : null,
     clients: session.clients,
     amr: session.amr ?? [],
