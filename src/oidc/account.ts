@@ -1,7 +1,7 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider';
 import type { AppSnapshot } from '../apps/app.ts';
 import { type Database, scoped } from '../storage/database.ts';
-import { userById } from '../users/store.ts';
+import { type PersonJson, userById, userFromJson } from '../users/store.ts';
 import type { User } from '../users/user.ts';
 import type { CustomClaim } from '../apps/claims/custom-claim.ts';
 import { type ClaimUse, customClaims } from './claims/custom-claims.ts';
@@ -50,6 +50,11 @@ export async function liveUser(db: Database, appId: string, sub: string): Promis
   if (!user || user.disabledAt) return undefined;
   memo.set(`user:${sub}`, user);
   return user;
+}
+
+/** A user whom another statement of this request has brought along. */
+export function rememberUser(person: PersonJson | null | undefined): void {
+  if (person) unitOfWork().memo.set(`user:${person.user_id}`, userFromJson(person));
 }
 
 /** Finds users of one app; someone who is disabled is not found. */

@@ -27,6 +27,11 @@ export class UnitOfWork {
     this.#writes.push({ write, lasting });
   }
 
+  /** What would be written last, as of now: a write that joins another's statement must stand right behind it. */
+  get last(): Write | undefined {
+    return this.#writes.at(-1)?.write;
+  }
+
   /** Forgets what the request was about to change: it grants nothing after all. */
   discard(): void {
     this.#writes = this.#writes.filter(({ lasting }) => lasting);

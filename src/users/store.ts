@@ -37,6 +37,28 @@ const toUser = (row: UserRow): User => ({
   accessEndedAt: row.access_ended_at ?? undefined,
 });
 
+/** A row of `people` as a column of another statement's answer: the same, with times as text. */
+export type PersonJson = {
+  [Name in keyof UserRow]: UserRow[Name] extends Date
+    ? string
+    : Date extends UserRow[Name]
+      ? string | null
+      : UserRow[Name];
+};
+
+export function userFromJson(person: PersonJson): User {
+  const time = (text: string | null): Date | null => (text === null ? null : new Date(text));
+  return toUser({
+    ...person,
+    email_verified_at: time(person.email_verified_at),
+    phone_verified_at: time(person.phone_verified_at),
+    created_at: new Date(person.created_at),
+    updated_at: new Date(person.updated_at),
+    disabled_at: time(person.disabled_at),
+    access_ended_at: time(person.access_ended_at),
+  });
+}
+
 const one = (rows: UserRow[]): User | undefined => (rows[0] ? toUser(rows[0]) : undefined);
 
 export async function userById(q: Queryable, appId: string, userId: string): Promise<User | undefined> {

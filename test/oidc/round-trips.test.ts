@@ -21,12 +21,12 @@ import { introspect, post, redeemCode, refresh, tokenUrl, userinfo } from '../su
 const LIMITS = {
   client_credentials: { postgres: 0, redis: 0, design: 0 },
   introspect: { postgres: 1, redis: 1, design: 2 },
-  userinfo: { postgres: 2, redis: 2, design: 2 },
-  refresh: { postgres: 4, redis: 3, design: 3 },
-  authorize: { postgres: 4, redis: 1, design: 3 },
-  code: { postgres: 6, redis: 4, design: 3 },
+  userinfo: { postgres: 1, redis: 1, design: 2 },
+  refresh: { postgres: 2, redis: 2, design: 3 },
+  authorize: { postgres: 3, redis: 1, design: 3 },
+  code: { postgres: 4, redis: 2, design: 3 },
   // Among them what is due after the password: which factors the user has, and whether a sign-in is pending.
-  sign_in: { postgres: 29, redis: 18, design: 14 },
+  sign_in: { postgres: 27, redis: 16, design: 14 },
 } as const;
 
 /** What runs beside requests, and the question every two seconds whether the app has changed. */

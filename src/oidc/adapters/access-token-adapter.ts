@@ -5,6 +5,7 @@ import { apiOfAudience } from '../../apps/apis/api.ts';
 import { isReservedClaim } from '../../apps/claims/names.ts';
 import { scoped } from '../../storage/database.ts';
 import { accessTokenState, denyToken, isDenied } from '../../users/grants/token-state.ts';
+import { rememberUser } from '../account.ts';
 import { isFapi } from '../features/fapi.ts';
 import { askedOfUserinfo } from '../features/claims-parameter.ts';
 import { algorithmsOf, keySetOf } from '../signing-key.ts';
@@ -64,6 +65,7 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
         grantId,
       });
       if (!state || !isSubject(deps, claims, state.user_id)) return undefined;
+      rememberUser(state.person);
       const found = payloadOf(model, claims, state.user_id);
       const owner = String(state.grant_payload['clientId']);
       if (owner !== claims['client_id']) return exchanged(deps, found, owner);

@@ -2,10 +2,13 @@ import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { digestOf } from '../../kernel/secret.ts';
 import { scoped } from '../../storage/database.ts';
 import { spend } from '../../storage/spent.ts';
+import { redeemCodeForRefreshToken } from '../../users/grants/rotation.ts';
 import { codeState } from '../../users/grants/token-state.ts';
-import { unitOfWork } from '../unit-of-work.ts';
+import { rememberUser } from '../account.ts';
+import { unitOfWork, type Write } from '../unit-of-work.ts';
 import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
 import { rememberGrant } from './grant-adapter.ts';
+import { beginSpending } from './spending.ts';
 
 /** Two redemptions closer together than this are one client's double click, not a theft. */
 const INNOCENT_SECONDS = 2;
@@ -39,21 +42,24 @@ export function codeAdapter(deps: AdapterDeps): Adapter {
       if (state.spent_for !== null && Number(state.spent_for) < INNOCENT_SECONDS) return undefined;
       if (state.grant_payload && state.grant_remaining)
         rememberGrant(String(payload.grantId), state.grant_payload, state.grant_remaining);
+      rememberUser(state.person);
       const consumed = state.spent_for === null ? {} : { consumed: epochSeconds() };
       if (state.spent_for !== null) unitOfWork().memo.set('revocation-reason', 'code_reused');
       return { ...onThisClock(payload, found.remainingSeconds), ...consumed, jti: id };
     },
     consume(id) {
-      unitOfWork().add(async (tx) => {
-        const won = await spend(tx, {
-          appId,
-          kind: 'code',
-          digest: digestOf(id),
-          ttlSeconds: MEMORY_SECONDS,
-        });
+      const code = { digest: digestOf(id), ttlSeconds: MEMORY_SECONDS };
+      const write: Write = async (tx) => {
+        const { token } = spending;
+        spending.outcome = token
+          ? await redeemCodeForRefreshToken(tx, { code, token })
+          : { spent: await spend(tx, { appId, kind: 'code', ...code }), added: false };
         // Lost by a hair: nothing of the winner's is touched.
-        return won ? undefined : { error: 'invalid_grant', description: 'grant request is invalid' };
-      });
+        if (spending.outcome.spent) return undefined;
+        return { error: 'invalid_grant', description: 'grant request is invalid' };
+      };
+      const spending = beginSpending(write);
+      unitOfWork().add(write);
       return Promise.resolve();
     },
     async destroy(id) {

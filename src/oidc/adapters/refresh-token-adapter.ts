@@ -2,6 +2,7 @@ import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { Provider } from 'oidc-provider';
 import { deriveKey, digestOf, macOf } from '../../kernel/secret.ts';
 import { type Queryable, scoped, type Transaction } from '../../storage/database.ts';
+import { rotateRefreshToken } from '../../users/grants/rotation.ts';
 import {
   insertRefreshToken,
   refreshTokenByDigest,
@@ -10,12 +11,14 @@ import {
 } from '../../users/grants/store.ts';
 import { audit } from '../../events/audit.ts';
 import type { AuditEvent } from '../../events/event.ts';
-import { type Refusal, unitOfWork } from '../unit-of-work.ts';
+import { rememberUser } from '../account.ts';
+import { type Refusal, unitOfWork, type Write } from '../unit-of-work.ts';
 import { provedKey } from '../features/dpop.ts';
 import { type ProtocolAuthor, protocolAuthor } from '../author.ts';
 import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
 import { jwtAlias } from './access-token-adapter.ts';
 import { rememberGrant } from './grant-adapter.ts';
+import { beginSpending, joinSpending } from './spending.ts';
 
 /** How this request's rotation goes: the first use, or a retry that gets the same successor again. */
 export type Rotation = { predecessor: string; successor: string; kind: 'first' | 'retry' };
@@ -50,6 +53,7 @@ export class RefreshTokenAdapter implements Adapter {
     const payload = stored.payload as AdapterPayload;
     const remaining = Number(stored.remaining);
     rememberGrant(String(payload.grantId), stored.grant_payload, stored.grant_remaining);
+    rememberUser(stored.person);
     if (!stored.consumed) {
       await this.#fill(digestOf(value), payload, remaining);
       return firstUse(successors, value, { payload, remaining });
@@ -72,16 +76,18 @@ export class RefreshTokenAdapter implements Adapter {
     if (!rotation) throw new Error('a refresh token was consumed that was not found in this request');
     const { appId, cache } = this.#deps;
     const by = protocolAuthor();
-    unitOfWork().add(async (tx) => {
+    const digest = digestOf(value);
+    const spend: Write = async (tx) => {
       if (rotation.kind === 'retry') return undefined;
-      if (
-        await spendRefreshToken(tx, {
-          appId,
-          digest: digestOf(value),
-          successor: digestOf(rotation.successor),
-        })
-      ) {
-        tx.afterCommit(() => cache.hint(appId, [{ kind: 'refresh_token', id: digestOf(value) }]));
+      const { token } = spending;
+      spending.outcome = token
+        ? await rotateRefreshToken(tx, { digest, token })
+        : {
+            spent: await spendRefreshToken(tx, { appId, digest, successor: digestOf(rotation.successor) }),
+            added: false,
+          };
+      if (spending.outcome.spent) {
+        tx.afterCommit(() => cache.hint(appId, [{ kind: 'refresh_token', id: digest }]));
         return undefined;
       }
       // Another request was faster, or the cache was behind. Within the grace that is the same person's second tab.
@@ -92,7 +98,9 @@ export class RefreshTokenAdapter implements Adapter {
       }
       if (stored) await revokeFamily(this.#deps, tx, { by, payload: stored.payload as AdapterPayload });
       return invalidGrant;
-    });
+    };
+    const spending = beginSpending(spend);
+    unitOfWork().add(spend);
   }
 
   async upsert(id: string, payload: AdapterPayload, ttlSeconds = 1): Promise<void> {
@@ -112,9 +120,11 @@ export class RefreshTokenAdapter implements Adapter {
       payload: { ...kept, expiresWithSession: undefined, endsWithSession: kept.expiresWithSession ?? false },
       ttlSeconds,
     };
+    const joined = joinSpending(token);
     unitOfWork().add(async (tx) => {
       if (rotated?.kind === 'retry') return undefined;
-      if (!(await insertRefreshToken(tx, token))) return invalidGrant;
+      const added = joined?.outcome ? joined.outcome.added : await insertRefreshToken(tx, token);
+      if (!added) return invalidGrant;
       tx.afterCommit(() => this.#fill(token.digest, token.payload, ttlSeconds));
       return undefined;
     });

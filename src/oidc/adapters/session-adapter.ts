@@ -16,6 +16,7 @@ import {
 } from '../../users/sessions/store.ts';
 import { audit } from '../../events/audit.ts';
 import { stateOf } from '../../http/request-state.ts';
+import { rememberUser } from '../account.ts';
 import { accountReturnUrl } from '../account-pages.ts';
 import { protocolAuthor } from '../author.ts';
 import { type Refusal, unitOfWork } from '../unit-of-work.ts';
@@ -131,8 +132,12 @@ export class SessionAdapter implements Adapter {
     const found = await this.#deps.cache.read(this.#deps.appId, kind, id);
     if (found === 'gone') return found;
     if (found !== undefined) return aged(JSON.parse(found) as Filled);
-    const stored = await fromDatabase();
-    if (stored) await this.#fill(stored);
+    const row = await fromDatabase();
+    if (!row) return undefined;
+    // Not into the cache: what is known of a person is as of this request.
+    const { person, ...stored } = row;
+    rememberUser(person);
+    await this.#fill(stored);
     return stored;
   }
 

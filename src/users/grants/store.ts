@@ -1,5 +1,6 @@
 import type { Queryable } from '../../storage/database.ts';
 import { sql } from '../../storage/sql.ts';
+import type { PersonJson } from '../store.ts';
 
 export type GrantPayload = Record<string, unknown>;
 
@@ -170,6 +171,7 @@ export function listLiveGrants(
 
 export type StoredRefreshToken = {
   payload: Record<string, unknown>;
+  person: PersonJson;
   remaining: string;
   grant_payload: GrantPayload;
   grant_remaining: string;
@@ -191,10 +193,10 @@ export async function refreshTokenByDigest(
     sql`select r.payload, extract(epoch from r.expires_at - now()) as remaining,
           g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining,
           r.consumed_at is not null as consumed, coalesce(r.consumed_at > clock_timestamp() - ${at.graceSeconds} * interval '1 second', false) as in_grace,
-          r.successor, coalesce(n.consumed_at is not null, false) as successor_consumed
+          r.successor, coalesce(n.consumed_at is not null, false) as successor_consumed, to_jsonb(u) as person
         from refresh_tokens r
         join grants g using (app_id, grant_id)
-        join users u on u.app_id = r.app_id and u.user_id = r.user_id
+        join people u on u.app_id = r.app_id and u.user_id = r.user_id
         left join refresh_tokens n on n.app_id = r.app_id and n.digest = r.successor
         where r.app_id = ${at.appId} and r.digest = ${at.digest} and r.issuer = ${at.issuer} and r.expires_at > now()
           and g.revoked_at is null and g.expires_at > now() and u.disabled_at is null`,

@@ -1,9 +1,11 @@
 import type { Queryable } from '../../storage/database.ts';
 import { sql } from '../../storage/sql.ts';
+import type { PersonJson } from '../store.ts';
 import type { GrantPayload } from './store.ts';
 
 export type AccessTokenState = {
   user_id: string;
+  person: PersonJson;
   grant_payload: GrantPayload;
   grant_remaining: string;
 };
@@ -14,8 +16,8 @@ export async function accessTokenState(
   at: { appId: string; jti: string; grantId: string },
 ): Promise<AccessTokenState | undefined> {
   const [row] = await q.query<AccessTokenState>(
-    sql`select g.user_id, g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining
-        from grants g join users u using (app_id, user_id)
+    sql`select g.user_id, to_jsonb(u) as person, g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining
+        from grants g join people u using (app_id, user_id)
         where g.app_id = ${at.appId} and g.grant_id = ${at.grantId}
           and g.revoked_at is null and g.expires_at > now() and u.disabled_at is null
           and not exists (select from denied_tokens d where d.app_id = g.app_id and d.jti = ${at.jti})`,
@@ -43,6 +45,8 @@ export type CodeState = {
   spent_for: string | null;
   grant_payload: GrantPayload | null;
   grant_remaining: string | null;
+  /** Whose grant that is. */
+  person: PersonJson | null;
 };
 
 /** Whether a code was spent and how many seconds ago, and its grant if that lives. */
@@ -54,9 +58,10 @@ export async function codeState(
   const [row] = await q.query<CodeState>(
     sql`select
           (select extract(epoch from now() - spent_at) from spent where app_id = ${appId} and kind = ${kind} and digest = ${digest}) as spent_for,
-          g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining
+          g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining, to_jsonb(u) as person
         from (select 1) as one
-        left join grants g on g.app_id = ${appId} and g.grant_id = ${grantId} and g.revoked_at is null and g.expires_at > now()`,
+        left join grants g on g.app_id = ${appId} and g.grant_id = ${grantId} and g.revoked_at is null and g.expires_at > now()
+        left join people u on u.app_id = g.app_id and u.user_id = g.user_id`,
   );
   return row!;
 }

@@ -1,5 +1,6 @@
 import type { Queryable } from '../../storage/database.ts';
 import { sql } from '../../storage/sql.ts';
+import type { PersonJson } from '../store.ts';
 
 /** What the protocol library keeps in a session, without its id. */
 export type SessionPayload = {
@@ -23,6 +24,8 @@ export type StoredSession = {
   payload: SessionPayload;
   remaining: string;
   idle_for: string;
+  /** Whose it is, as of this statement; not there where the cache answered. */
+  person?: PersonJson;
 };
 
 /** The live session of a cookie's digest: not ended, not idle too long, its user not disabled. */
@@ -33,8 +36,9 @@ export async function liveSessionByDigest(
 ): Promise<StoredSession | undefined> {
   const [row] = await q.query<StoredSession>(
     sql`select s.uid, s.session_id, s.digest, s.user_id, s.version, s.revision, s.payload,
-          extract(epoch from s.expires_at - now()) as remaining, extract(epoch from now() - s.touched_at) as idle_for
-        from sessions s join users u using (app_id, user_id)
+          extract(epoch from s.expires_at - now()) as remaining, extract(epoch from now() - s.touched_at) as idle_for,
+          to_jsonb(u) as person
+        from sessions s join people u using (app_id, user_id)
         where s.app_id = ${appId} and s.digest = ${digest} and s.ended_at is null and s.expires_at > now() and u.disabled_at is null`,
   );
   return row;
@@ -47,8 +51,9 @@ export async function liveSessionByUid(
 ): Promise<StoredSession | undefined> {
   const [row] = await q.query<StoredSession>(
     sql`select s.uid, s.session_id, s.digest, s.user_id, s.version, s.revision, s.payload,
-          extract(epoch from s.expires_at - now()) as remaining, extract(epoch from now() - s.touched_at) as idle_for
-        from sessions s join users u using (app_id, user_id)
+          extract(epoch from s.expires_at - now()) as remaining, extract(epoch from now() - s.touched_at) as idle_for,
+          to_jsonb(u) as person
+        from sessions s join people u using (app_id, user_id)
         where s.app_id = ${appId} and s.uid = ${uid} and s.ended_at is null and s.expires_at > now() and u.disabled_at is null`,
   );
   return row;
