@@ -3,7 +3,7 @@ import type { Route } from '../../../http/route-table.ts';
 import type { Cookie } from './browser.ts';
 import { type Answer, FORM, type Sent } from './call.ts';
 import type { Entry } from './optional.ts';
-import type { IssuerKind, Side, Waiting } from './side.ts';
+import type { Digits, IssuerKind, Side, Waiting } from './side.ts';
 
 /** A is the attacker's app: everything of it is known to whoever attempts. B is the other one. */
 export type World = {
@@ -15,6 +15,8 @@ export type World = {
   intruder: Waiting;
   /** Forms of B's where a code of a device is typed, opened just now. */
   entries: readonly Entry[];
+  /** Six digits that each app mailed just now; undefined where nobody can read them, or nothing asks for them. */
+  digits: { a: Digits; b: Digits } | undefined;
   /** Requests can come from many addresses, so that limits per network do not narrow the matrix. */
   isSpread: boolean;
 };

@@ -19,6 +19,11 @@ export class Browser {
     return [...this.#jar.values()];
   }
 
+  /** Cookies of another browser, put here by whoever has both. */
+  take(cookies: readonly Cookie[]): void {
+    for (const cookie of cookies) this.#jar.set(`${cookie.name} ${cookie.path}`, cookie);
+  }
+
   /** One request, nothing followed. */
   async ask(url: string, form?: Record<string, string>): Promise<Page> {
     const target = new URL(url, this.#origin);

@@ -1,9 +1,9 @@
 import { optionsOn } from './authenticator.ts';
-import { type Browser, formOf } from './browser.ts';
+import { Browser, type Cookie, formOf } from './browser.ts';
 import { basic, FORM } from './call.ts';
 import { optionalControls } from './optional.ts';
 import { readRegistration, registerClient } from './registration.ts';
-import { withPassword } from './second-factor.ts';
+import { codeOf, withPassword } from './second-factor.ts';
 import {
   askToken,
   beginSignIn,
@@ -32,7 +32,7 @@ export const controls = (stage: Stage, side: Side, as: string): Promise<Control[
     ...fromMails(stage, side),
   ]);
 
-async function checked(as: string, checks: readonly Check[]): Promise<Control[]> {
+export async function checked(as: string, checks: readonly Check[]): Promise<Control[]> {
   const results: Control[] = [];
   for (const [what, check] of checks) {
     try {
@@ -88,6 +88,7 @@ function signingIn(stage: Stage, side: Side): Check[] {
     ],
     ['passkey', () => arriveByPasskey(stage, side)],
     ['recovery code', () => arriveByRecoveryCode(stage, side)],
+    ['code of an authenticator app', () => arriveByTotp(stage, side)],
   ];
 }
 
@@ -102,6 +103,34 @@ async function arriveByRecoveryCode(stage: Stage, side: Side): Promise<void> {
   const { browser, page } = await withPassword(stage, side, side.guarded);
   const form = formOf(await browser.open(page.url.replace(/totp$/, 'recovery-code')), '/recovery-code');
   await arrive(side, browser, form.action, { ...form.fields, code: side.guarded.recoveryCode });
+}
+
+async function arriveByTotp(stage: Stage, side: Side): Promise<void> {
+  const { browser, page } = await withPassword(stage, side, side.guarded);
+  const form = formOf(page, '/totp');
+  // Of the half-minute to come: that of now may be the one it was set up with.
+  await arrive(side, browser, form.action, { ...form.fields, code: codeOf(side.guarded.seed, 1) });
+}
+
+/** A browser that one app lets off the second factor is asked for it by the other, whatever name the cookie goes by. */
+export function trustControls(stage: Stage, { a, b }: { a: Side; b: Side }): Promise<Control[]> {
+  const letOff = async (cookies: readonly Cookie[]): Promise<boolean> => {
+    const browser = new Browser(stage.send, stage.baseUrl);
+    browser.take(cookies);
+    const { page } = await withPassword(stage, b, b.guarded, browser);
+    return page.url.startsWith(b.redirectUri);
+  };
+  const trust = (of: Side) => of.guarded.browser.cookies().filter(({ name }) => name.includes('lk_trust'));
+  const renamed = trust(a).map((one) => ({ ...one, name: one.name.replaceAll(a.appId, b.appId) }));
+  const expect = async (cookies: readonly Cookie[], due: boolean): Promise<void> => {
+    if (cookies.length === 0 || (await letOff(cookies)) !== due)
+      throw new Error(`the browser was ${due ? 'not ' : ''}let off`);
+  };
+  return checked('b', [
+    ['trusted browser', () => expect(trust(b), true)],
+    ["second factor for the other app's trusted browser", () => expect(trust(a), false)],
+    ["second factor for it under the app's own name", () => expect(renamed, false)],
+  ]);
 }
 
 function registering(stage: Stage, side: Side): Check[] {
@@ -158,7 +187,7 @@ export async function pushAnew(stage: Stage, side: Side, as: string): Promise<()
     );
 }
 
-async function arrive(
+export async function arrive(
   side: Side,
   browser: Browser,
   url: string,

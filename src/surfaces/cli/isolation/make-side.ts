@@ -39,7 +39,7 @@ export async function makeSide(stage: Stage, appId: string, email: string): Prom
     name: `App ${appId}`,
     ...web,
     post_logout_redirect_uris,
-    settings: { ...LIFETIMES, ...REGISTRATION, features: optionalFeatures },
+    settings: { ...LIFETIMES, ...REGISTRATION, features: optionalFeatures, methods: { email_code: true } },
   });
   const first = { clientId: appId, secret: String(app['client_secret']) };
   const further = await newClient(stage, appId, { name: 'Further', ...web });

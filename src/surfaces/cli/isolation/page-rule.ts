@@ -12,6 +12,8 @@ import {
 } from './attempt.ts';
 import { optionsOn } from './authenticator.ts';
 import type { Cookie } from './browser.ts';
+import { byEmailCode } from './email-code.ts';
+import { codeOf } from './second-factor.ts';
 import type { Waiting } from './side.ts';
 
 const PAGE = /^\/auth\/:app_id\/(interaction|invitation|device|apis)(\/|$)/;
@@ -43,7 +45,12 @@ export function pageRule(world: World, route: Route): Attempt[] | undefined {
   );
   return attempts.includes(undefined)
     ? undefined
-    : [...(attempts as Attempt[]), ...byPasskey(world, route), ...bySecondFactor(world, route)];
+    : [
+        ...(attempts as Attempt[]),
+        ...byPasskey(world, route),
+        ...bySecondFactor(world, route),
+        ...byEmailCode(world, route),
+      ];
 }
 
 /** A's user picks the passkey for A where B asks for one: on one host nothing but B itself keeps it out. */
@@ -69,17 +76,14 @@ function bySecondFactor({ a, b, baseUrl }: World, route: Route): Attempt[] {
   const { pending } = b.guarded;
   const url = baseUrl + fill(route.path, { app_id: b.appId, uid: pending.uid })!;
   const trusted = a.guarded.browser.cookies().filter(({ name }) => name.includes('lk_trust'));
+  const headers = { cookie: cookieOf([...pending.browser.cookies(), ...trusted]) };
+  const how = 'at a pending sign-in of the other app, with the trusted device of its own';
   return [
-    attempt(
-      { route, url },
-      {
-        credential: 'recovery code',
-        how: 'at a pending sign-in of the other app, with the trusted device of its own',
-        headers: { cookie: cookieOf([...pending.browser.cookies(), ...trusted]) },
-        fields: { csrf: pending.csrf, code: a.guarded.recoveryCode },
-      },
-    ),
-  ];
+    { credential: 'recovery code', code: a.guarded.recoveryCode },
+    { credential: 'code of an authenticator app', code: codeOf(a.guarded.seed) },
+  ].map(({ credential, code }) =>
+    attempt({ route, url }, { credential, how, headers, fields: { csrf: pending.csrf, code } }),
+  );
 }
 
 const answerOf = ({ passkey }: World['a'], { page }: Waiting): string =>

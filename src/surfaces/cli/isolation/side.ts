@@ -85,7 +85,12 @@ export type Guarded = {
   /** A sign-in whose first proof was shown. */
   pending: Waiting;
   recoveryCode: string;
+  /** Of the authenticator app. */
+  seed: string;
 };
+
+/** A sign-in that waits for six digits, and the digits, as they came by mail. */
+export type Digits = { waiting: Waiting; code: string };
 
 /** One of the two throw-away apps, with everything that could be carried to the other one. */
 export type Side = {

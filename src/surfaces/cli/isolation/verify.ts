@@ -3,8 +3,9 @@ import { accountRule } from './account-rule.ts';
 import { adminRule } from './admin-rule.ts';
 import type { Attempt, Rule, World } from './attempt.ts';
 import { type Send, sender, type SendOptions } from './call.ts';
-import { type Control, controls, pushAnew } from './controls.ts';
+import { type Control, controls, pushAnew, trustControls } from './controls.ts';
 import { doorRule } from './door-rule.ts';
+import { digitsControl, mailDigits } from './email-code.ts';
 import { faultIn, secretsOf } from './judge.ts';
 import { makeSide } from './make-side.ts';
 import { type Entry, openEntry } from './optional.ts';
@@ -94,6 +95,7 @@ async function makeWorld(
     b,
     intruder,
     entries: [],
+    digits: undefined,
   };
 }
 
@@ -118,7 +120,12 @@ async function run(stage: Stage, world: World, options: VerifyOptions): Promise<
     }
     const isPushing = route.path.endsWith('/authorize');
     if (isPushing) found.leaks.push(...(await state.look()));
-    const after = isPushing ? await pushAnew(stage, world.a, 'a') : undefined;
+    const isTyping = route.path.endsWith('/email-code/code') && stage.mailbox !== undefined;
+    if (isTyping) found.leaks.push(...(await state.look()));
+    world.digits = isTyping ? await mailDigits(stage, world) : undefined;
+    const after = isPushing
+      ? await pushAnew(stage, world.a, 'a')
+      : world.digits && digitsControl(world.a, world.digits.a);
     if (name.startsWith('POST ') && name.endsWith('/device'))
       world.entries = await openEntries(stage, world.b, route.path.startsWith('/auth/') ? 'own' : 'shared');
     const attempts = RULES.map((rule) => rule(world, route)).find((made) => made !== undefined) ?? [];
@@ -155,6 +162,7 @@ const openEntries = async (stage: Stage, side: Side, issuer: IssuerKind): Promis
 const everyControl = async (stage: Stage, { a, b }: World): Promise<Control[]> => [
   ...(await controls(stage, a, 'a')),
   ...(await controls(stage, b, 'b')),
+  ...(await trustControls(stage, { a, b })),
 ];
 
 type Judged = { secrets: Record<'a' | 'b', string[]>; world: World; send: Send };
@@ -237,7 +245,7 @@ function skippedIn(
     skipped.push({ what: `${all - routes.length} of ${all} routes`, why: 'not asked for, see --only' });
   if (!a.mailed)
     skipped.push({
-      what: 'magic link, mailed code, recovery link, sign-up link, invitation, links to new and old addresses',
+      what: 'magic link, mailed codes, recovery link, sign-up link, invitation, links to new and old addresses',
       why: 'mail can be read in the development inbox only',
     });
   if (!isSpread)
