@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import Koa, { type Middleware } from 'koa';
 import { keepKeys } from './apps/keys/chores.ts';
@@ -9,6 +9,7 @@ import { createInbox } from './delivery/inbox.ts';
 import { assetRoutes } from './http/assets.ts';
 import type { HttpDeps } from './http/http-deps.ts';
 import { outerMiddleware } from './http/outer-middleware.ts';
+import { createHttpServer } from './http/server.ts';
 import { answering, type Route, routesOf, unused } from './http/route-table.ts';
 import { deriveKey, macOf } from './kernel/secret.ts';
 import { mutualTlsOf } from './oidc/client-authentication.ts';
@@ -95,14 +96,7 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   koa.silent = true;
   koa.on('error', (error: unknown) => options.log.error({ err: error }, 'an answer could not be sent'));
 
-  const server = createServer(koa.callback());
-  // Slow clients: headers within 15 s, the whole request within 30 s.
-  Object.assign(server, {
-    headersTimeout: 15_000,
-    requestTimeout: 30_000,
-    keepAliveTimeout: 10_000,
-    maxHeadersCount: 100,
-  });
+  const server = createHttpServer(koa.callback(), config);
   await listen(server, config);
   const stopChores = startChores(parts);
   return {

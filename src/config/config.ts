@@ -88,6 +88,8 @@ export type Config = {
   metricsToken: Secret | undefined;
   /** Processes. */
   webConcurrency: number;
+  /** Of each process. */
+  maxConnections: number;
   /** What works but deserves a look; printed at the start. */
   warnings: readonly string[];
 };

@@ -114,6 +114,7 @@ function plainValues({
     logFormat: values.LOG_FORMAT ?? (development ? 'text' : 'json'),
     metricsToken: values.METRICS_TOKEN,
     webConcurrency: values.WEB_CONCURRENCY ?? 1,
+    maxConnections: values.MAX_CONNECTIONS ?? 10_000,
   } as const;
 }
 

@@ -180,6 +180,12 @@ export const environmentSchema = z.object({
     example: '(the output of: openssl rand -base64 32)',
     secret: true,
   }),
+  MAX_CONNECTIONS: variable(format.wholeNumber(10, 1_000_000), {
+    sentence:
+      'How many connections each process holds at once, each with a file descriptor; more are closed as they come.',
+    default: '`10000`',
+    example: '20000',
+  }),
   WEB_CONCURRENCY: variable(format.wholeNumber(1, 64), {
     sentence: 'How many processes serve requests.',
     default: '`1`',

@@ -21,6 +21,9 @@ export type DatabaseOptions = {
   observeCommit?: (statements: readonly Statement[]) => void;
 };
 
+/** How many may wait for one of the pool's connections, each up to three seconds. */
+const MOST_WAITING = 500;
+
 const APP_ID = /^[a-z0-9_-]{1,48}$/;
 
 /** SQLSTATE classes that mean "not now" rather than "wrong": connection, resources, shutdown, lock and statement time-outs. */
@@ -134,6 +137,9 @@ export class Database {
 
   async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
+    // Whoever would only wait for a time-out is told so now, and may come again when it makes sense.
+    if (this.#pool.waitingCount >= MOST_WAITING)
+      throw unavailable('Postgres', new Error(`${MOST_WAITING} are waiting for a connection already`));
     try {
       client = await this.#pool.connect();
     } catch (error) {

@@ -23,7 +23,7 @@ describe('hashing passwords', () => {
     expect(isWeaker('$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA')).to.equal(false);
   });
 
-  it('runs so many at once, lets so many wait, and refuses the rest at once', async () => {
+  it('L11 runs so many at once, lets so many wait, and refuses the rest at once', async () => {
     let running = 0;
     let most = 0;
     const slow: Argon2 = {
