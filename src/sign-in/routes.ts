@@ -9,6 +9,7 @@ import { alreadyFinished } from './errors.ts';
 import { mountInvitation } from './invitation/routes.ts';
 import { methods, showSignIn, signUpUrl } from './offer.ts';
 import { goTo } from './onward.ts';
+import { recordAbandoned } from './second-factor/abandoned.ts';
 import { dueAfterFirstProof, mountSecondFactors } from './second-factor/routes.ts';
 import { mountPasskeyOffer } from './passkeys/offer.ts';
 import { onStep, type Step } from './step.ts';
@@ -45,6 +46,9 @@ async function showDue(step: Step): Promise<void> {
 
 async function cancel(step: Step): Promise<void> {
   const { ctx, deps, appId, interaction } = step;
-  await deps.db.transaction(appId, (tx) => spendResult(tx, interaction));
+  await deps.db.transaction(appId, async (tx) => {
+    await spendResult(tx, interaction);
+    await recordAbandoned(tx, step);
+  });
   await deps.interactions.abort(ctx, interaction);
 }

@@ -7,6 +7,7 @@ import { goTo } from '../onward.ts';
 import { interactionPath, onStep, type Step } from '../step.ts';
 import { secondFactors } from './factors.ts';
 import { finishPending } from './finish.ts';
+import { recordAbandoned } from './abandoned.ts';
 import { onPending, type PendingStep } from './on-pending.ts';
 import { factorPages } from './pages.ts';
 import { findPending, keepPending, pageOf } from './pending.ts';
@@ -55,8 +56,9 @@ async function putOff(step: PendingStep): Promise<void> {
 }
 
 async function startOver(step: Step): Promise<void> {
-  const { ctx, deps } = step;
+  const { ctx, deps, appId } = step;
   const pending = await findPending(deps.ephemeral, step);
+  await recordAbandoned(scoped(deps.db, appId), step);
   if (pending) await keepPending(deps.ephemeral, step.interaction, { ...pending, due: 'first_factor' });
   goTo(ctx, interactionPath(step));
 }

@@ -4,13 +4,16 @@ import { audit } from '../../events/audit.ts';
 import { notFound } from '../../http/refusals.ts';
 import { showPage } from '../../http/page.ts';
 import { tellOwner } from '../../sign-in/tell-owner.ts';
-import { scoped } from '../../storage/database.ts';
+import { type Queryable, scoped } from '../../storage/database.ts';
 import { deleteUser } from '../../users/delete-user.ts';
 import { listDevices } from '../../users/devices/store.ts';
 import { normalizeEmail } from '../../users/email.ts';
 import { scopesOf } from '../../users/grants/scopes.ts';
 import { passkeysOf } from '../../users/passkeys/store.ts';
+import { recoveryCodesOf } from '../../users/recovery-codes/store.ts';
 import { userById } from '../../users/store.ts';
+import { totpOf } from '../../users/totp/store.ts';
+import { listTrustedDevices } from '../../users/trusted-devices/store.ts';
 import type { User } from '../../users/user.ts';
 import { notSignedIn } from './errors.ts';
 import { isRecent, sentenceOf, showAccount, urlOf, type Visit } from './visit.ts';
@@ -39,11 +42,12 @@ export async function download(visit: Visit): Promise<void> {
   const { userId } = session;
   const user = await ownerOf(visit);
   const q = scoped(deps.db, appId);
-  const [sessions, grants, devices, passkeys, activity] = await Promise.all([
+  const [sessions, grants, devices, passkeys, factors, activity] = await Promise.all([
     deps.access.listSessions(appId, userId, { limit: MOST }),
     deps.access.listGrants(appId, userId, { limit: MOST }),
     listDevices(q, { appId, userId, limit: MOST }),
     passkeysOf(q, { appId, userId }),
+    factorsOf(q, appId, userId),
     everyEvent(visit),
   ]);
   const file = {
@@ -64,6 +68,7 @@ export async function download(visit: Visit): Promise<void> {
       created_at: createdAt,
       last_used_at: lastUsedAt ?? null,
     })),
+    ...factors,
     applications: grants.map(({ client_name: name, payload, created_at, expires_at }) => ({
       name,
       scopes: scopesOf(payload),
@@ -103,6 +108,25 @@ async function ownerOf({ deps, appId, session }: Visit): Promise<User> {
   const user = await userById(scoped(deps.db, appId), appId, session.userId);
   if (!user) throw notSignedIn();
   return user;
+}
+
+/** That there are some, since when and how many: never a seed or a code, nor a digest of one. */
+async function factorsOf(q: Queryable, appId: string, userId: string) {
+  const [totp, codes, trusted] = await Promise.all([
+    totpOf(q, appId, userId),
+    recoveryCodesOf(q, appId, userId),
+    listTrustedDevices(q, appId, userId),
+  ]);
+  return {
+    authenticator_app: totp ? { created_at: totp.created_at, last_used_at: totp.last_used_at } : null,
+    recovery_codes: codes.created_at ? { created_at: codes.created_at, remaining: codes.remaining } : null,
+    trusted_browsers: trusted.map(({ name, created_at, last_used_at, expires_at }) => ({
+      name,
+      created_at,
+      last_used_at,
+      expires_at,
+    })),
+  };
 }
 
 /** All of the person's events, a page at a time. */

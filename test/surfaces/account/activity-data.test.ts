@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Agent, Page } from '../../support/agent.ts';
 import { startTestLatchkey, type TestLatchkey } from '../../support/app.ts';
 import { makeApp, makeUser, PASSWORD, signedIn, type TestClient } from '../../support/sign-in.ts';
+import { codesOn, secretOn, totpCode } from '../../support/totp.ts';
 import { refresh } from '../../support/token-calls.ts';
 
 const FIREFOX = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0';
@@ -130,6 +131,43 @@ describe('activity and data on the account pages', function () {
       [userId],
     );
     expect(event).to.deep.equal({ result: 'success' });
+  });
+
+  it('give people what is known of their second factors, and no seed, code, cookie or digest of one', async () => {
+    const agent = await enter({ 'user-agent': FIREFOX });
+    const read = async () =>
+      (await agent.submit(await agent.open(account('/data')), {}, { ending: '/data/download' })).html;
+    expect(JSON.parse(await read())).to.deep.include({
+      authenticator_app: null,
+      recovery_codes: null,
+      trusted_browsers: [],
+    });
+    const setup = await agent.open(account('/factors/totp'));
+    const secret = secretOn(setup);
+    const code = totpCode(secret);
+    const codes = codesOn(await agent.submit(setup, { code }, { ending: '/factors/totp' }));
+    const asked = await agent.open(account('/factors/prove'));
+    const form = await agent.open(asked.url.replace('/totp', '/recovery-code'));
+    const shown = { code: codes[0]!, remember_device: 'yes' };
+    await agent.submit(form, shown, { ending: '/recovery-code' });
+    const text = await read();
+    const file = JSON.parse(text);
+    expect(Object.keys(file.authenticator_app)).to.deep.equal(['created_at', 'last_used_at']);
+    expect(file.recovery_codes.remaining).to.equal(9);
+    expect(Object.keys(file.recovery_codes)).to.have.members(['created_at', 'remaining']);
+    expect(file.trusted_browsers).to.have.length(1);
+    expect(file.trusted_browsers[0].name).to.equal('Firefox on Windows');
+    for (const date of [file.authenticator_app.created_at, file.trusted_browsers[0].expires_at])
+      expect(Number.isNaN(Date.parse(date))).to.equal(false);
+    const rows = await latchkey.sql(
+      `select seed as secret from totp_authenticators where user_id = $1 union all select digest from recovery_codes where user_id = $1
+       union all select digest from trusted_devices where user_id = $1`,
+      [userId],
+    );
+    expect(rows).to.have.length(12);
+    const cookie = agent.cookie('lk_trust.shop')!;
+    for (const word of [secret, cookie, ...codes, ...rows.map((row) => row['secret'])])
+      expect(text).to.not.contain(word);
   });
 
   it('#36 delete the account of whoever types its address, with all that hangs on it', async () => {
