@@ -3,7 +3,16 @@ import { type Browser, type BrowserContext, type CDPSession, devices, type Page 
 import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { launchBrowser, within } from '../support/browser.ts';
 import { faultsOf, LOOKS } from './look.ts';
-import { goToSignIn, howMany, makeUser, press, signedInAt, typePassword } from './person.ts';
+import {
+  goToSignIn,
+  howMany,
+  makeUser,
+  newestLink,
+  PASSWORD,
+  press,
+  signedInAt,
+  typePassword,
+} from './person.ts';
 import { RelyingParty } from './relying-party.ts';
 
 const PROFILES = { 'a desktop': {}, 'a phone': devices['Pixel 7'] };
@@ -119,6 +128,28 @@ for (const [profile, options] of Object.entries(PROFILES)) {
       expect(await page.textContent('.apps li:first-child strong')).to.equal('My other phone');
       await press(page, 'Remove My other phone');
       expect(await howMany(page.locator('.apps li'))).to.equal(1);
+    });
+
+    it('are offered to people who have just signed up, and sign them in from then on', async () => {
+      const newcomer = `new-${email}`;
+      await page.addInitScript(NO_AUTOFILL);
+      await goToSignIn(page, shop, 'own');
+      await knowsPasskeys();
+      await press(page, 'Create an account');
+      await page.fill('input[name=email]', newcomer);
+      await page.fill('input[name=password]', PASSWORD);
+      await press(page, 'Create account');
+      await page.goto(await newestLink(latchkey, newcomer));
+      await press(page, 'Confirm and sign in');
+      expect(await page.locator('h1').textContent()).to.equal('Sign in without a password next time?');
+      await press(page, 'Create passkey');
+      const first = await signedInAt(page, shop);
+      await forgetSession();
+      await goToSignIn(page, shop, 'own');
+      await pressPasskey();
+      const { tokens } = await signedInAt(page, shop);
+      expect(tokens.claims['sub']).to.equal(first.tokens.claims['sub']);
+      expect(tokens.claims['acr']).to.equal('urn:latchkey:acr:2fa');
     });
 
     it('sign in by a button, and not with a bogus signature, without UP or UV, nor from a copy', async () => {
