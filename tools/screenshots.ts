@@ -110,6 +110,8 @@ function serve(): Koa {
       const url = 'https://id.example/auth/wolf-banana/magic-link?token=3q2-7wEAAACk1Xo9tq0M';
       const model = {
         app_name: 'Wolf Banana',
+        passkey: 'iCloud Keychain',
+        requested_at: '2026-11-21T09:41:00Z',
         url,
         place: 'Lisbon, Portugal',
         device: { browser: 'Firefox', os: 'Windows' },

@@ -6,6 +6,7 @@ import { faultsOf, type Look, LOOKS, weigh } from './look.ts';
 import {
   askForLink,
   goToSignIn,
+  howMany,
   makeUser,
   newestLink,
   PASSWORD,
@@ -141,6 +142,16 @@ async function signingUp({ latchkey, shop, see, visitor, mark }: Tour): Promise<
   await page.fill('input[name=password]', 'passwordpassword');
   await press(page, 'Create account');
   await see(page, 'sign-up-weak');
+  if (mark === 'js') {
+    for (const [typed, met] of [
+      ['short', false],
+      [PASSWORD, true],
+    ] as const) {
+      await page.fill('input[name=password]', typed);
+      expect(await howMany(page.locator('.reach.met')), typed).to.equal(Number(met));
+    }
+    await see(page, 'sign-up-typed');
+  }
   await page.fill('input[name=password]', PASSWORD);
   await press(page, 'Create account');
   await see(page, 'sign-up-sent');

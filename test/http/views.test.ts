@@ -185,6 +185,15 @@ describe('the stable names of fields', () => {
     ]);
   });
 
+  it('only a button that leaves a password out sends a form unchecked', () => {
+    for (const page of pagesIn('en').filter(({ view }) => view === 'sign-in/sign-in')) {
+      const html = render(page);
+      const unchecked = html.match(/<button[^>]*formnovalidate[^>]*>/g) ?? [];
+      for (const button of unchecked) expect(button, nameOf(page)).to.contain('class="secondary"');
+      if (!html.includes('type="password"')) expect(unchecked, nameOf(page)).to.deep.equal([]);
+    }
+  });
+
   it('a problem is announced and tied to its fields', () => {
     for (const page of pagesIn('en').filter(({ variant }) => variant === 'problem')) {
       const html = render(page);

@@ -28,6 +28,25 @@
     input.parentNode.classList.add('ready');
   });
 
+  // How much of the length that the rule asks for is typed; whether the password is a good one only the server knows.
+  each('input[minlength]', function (input) {
+    var rule = document.getElementById('rule');
+    if (!rule) return;
+    var bar = document.createElement('progress');
+    bar.className = 'reach';
+    bar.max = Number(input.getAttribute('minlength'));
+    bar.setAttribute('aria-hidden', 'true');
+    function draw() {
+      var length = input.value.replace(/[\uD800-\uDBFF][\uDC00-\uDFFF]/g, '.').length;
+      bar.value = Math.min(length, bar.max);
+      bar.hidden = length === 0;
+      bar.className = length < bar.max ? 'reach' : 'reach met';
+    }
+    input.addEventListener('input', draw);
+    draw();
+    rule.parentNode.insertBefore(bar, rule);
+  });
+
   each('.code-input', function (input) {
     input.addEventListener('paste', function (event) {
       var text = event.clipboardData ? event.clipboardData.getData('text') : '';
