@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import Koa, { type Middleware } from 'koa';
 import { keepKeys } from './apps/keys/chores.ts';
@@ -75,8 +76,12 @@ export async function startLatchkey(options: StartOptions): Promise<Latchkey> {
 
 async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   const metrics = createMetrics({ processMetrics: true });
-  const hasher = await createPasswordHasher({ onWaiting: (count) => metrics.hashesWaiting.set(count) });
   const { config } = options;
+  const hasher = await createPasswordHasher({
+    // The processes of a host share its cores: more hashes at once than those cost throughput, memory and everybody's time.
+    atOnce: Math.max(1, Math.floor(availableParallelism() / config.webConcurrency)),
+    onWaiting: (count) => metrics.hashesWaiting.set(count),
+  });
   const inbox = createInbox();
   const transport = await mailTransport(config, inbox);
   const { geoipDatabase, breachedPasswordsFile } = config;

@@ -1,9 +1,11 @@
+import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { administer } from './administer.ts';
 import { backUp, move, restore } from './back-up.ts';
 import { routeTable, startLatchkey } from './app.ts';
+import { startCluster } from './cluster.ts';
 import { migrateOnly } from './open-stores.ts';
 import { runCommandLine } from './surfaces/cli/run.ts';
 
@@ -14,7 +16,10 @@ const ours = { version, migrationsDir: join(root, 'migrations') };
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   version,
-  start: (config, log) => startLatchkey({ config, log, version, root }),
+  start: (config, log) =>
+    config.webConcurrency > 1 && cluster.isPrimary
+      ? startCluster({ config, log, root })
+      : startLatchkey({ config, log, version, root, held: cluster.isWorker }),
   routes: routeTable,
   migrate: (config, log) => migrateOnly({ config, log, migrationsDir: join(root, 'migrations') }),
   administer: (config, log) => administer({ config, log, root }),

@@ -41,18 +41,25 @@ export type OpenOptions = {
   observeRedis?: ObserveRedis | undefined;
   /** For commands: use the embedded database of a server that runs, and leave it running. */
   attach?: boolean;
+  /** One of several processes of a host: the schema was brought up to date, and the embedded database is held, by their primary. */
+  held?: boolean;
 };
+
+/** Connections of one process. The embedded database has 40 for all of them and whatever command runs beside. */
+function poolSizes({ database, webConcurrency }: Config): { server: number; operator: number } {
+  if (database.kind !== 'embedded' || webConcurrency === 1) return { server: 12, operator: 4 };
+  return {
+    server: Math.max(2, Math.floor(16 / webConcurrency)),
+    operator: Math.max(1, Math.floor(6 / webConcurrency)),
+  };
+}
 
 /** Starts or connects to the stores the configuration names, with the schema up to date. */
 export async function openStores(options: OpenOptions): Promise<Stores> {
   const { config, log } = options;
   const where = await locateDatabase(options);
   try {
-    await migrate({
-      ...where,
-      migrationsDir: options.migrationsDir,
-      log: (message, fields) => log.info(fields, message),
-    });
+    if (!options.held) await migrateAt(where, options);
     await assertServerRole(where.serverConnection);
     const open = (connection: pg.PoolConfig, applicationName: string, poolSize: number): Database =>
       new Database({
@@ -63,8 +70,9 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
         ...(options.observe ? { observe: options.observe } : {}),
         ...(options.observeCommit ? { observeCommit: options.observeCommit } : {}),
       });
-    const db = open(where.serverConnection, 'latchkey', 12);
-    const operatorDb = open(where.operatorConnection, 'latchkey-operator', 4);
+    const sizes = poolSizes(config);
+    const db = open(where.serverConnection, 'latchkey', sizes.server);
+    const operatorDb = open(where.operatorConnection, 'latchkey-operator', sizes.operator);
     const graves = pendingGraves(db, operatorDb);
     // Loaded only where there is a Redis: a start without one is a tenth of a second faster.
     const redis =
@@ -79,15 +87,26 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
   }
 }
 
+const migrateAt = (where: Where, { migrationsDir, log }: OpenOptions): Promise<string[]> =>
+  migrate({ ...where, migrationsDir, log: (message, fields) => log.info(fields, message) });
+
+/** For the primary of several processes: the schema brought up to date, and the embedded database running until `stop`. */
+export async function holdDatabase(options: OpenOptions): Promise<{ stop(): Promise<void> }> {
+  const where = await locateDatabase(options);
+  try {
+    await migrateAt(where, options);
+    return where;
+  } catch (error) {
+    await where.stop();
+    throw error;
+  }
+}
+
 /** Only brings the schema up to date. Returns the migrations applied. */
 export async function migrateOnly(options: OpenOptions): Promise<string[]> {
   const where = await locateDatabase(options);
   try {
-    return await migrate({
-      ...where,
-      migrationsDir: options.migrationsDir,
-      log: (message, fields) => options.log.info(fields, message),
-    });
+    return await migrateAt(where, options);
   } finally {
     await where.stop();
   }
@@ -139,9 +158,10 @@ export async function locateDatabase({
   config,
   log,
   attach,
-}: Pick<OpenOptions, 'config' | 'log' | 'attach'>): Promise<Where> {
+  held,
+}: Pick<OpenOptions, 'config' | 'log' | 'attach' | 'held'>): Promise<Where> {
   if (config.database.kind === 'embedded') {
-    const running = attach ? await runningPostgres(config.dataDir) : undefined;
+    const running = attach || held ? await runningPostgres(config.dataDir) : undefined;
     const postgres =
       (running && { ...running, stop: () => Promise.resolve() }) ??
       (await startEmbeddedPostgres({

@@ -39,6 +39,8 @@ export type StartOptions = {
   /** The folder that holds views/ and migrations/. */
   root: string;
   observe?: DatabaseOptions['observe'];
+  /** One of several processes of a host, see cluster.ts. */
+  held?: boolean;
   observeCommit?: DatabaseOptions['observeCommit'];
   observeRedis?: OpenOptions['observeRedis'];
   /** Asks the name servers of this machine, unless a test stands in for them. */

@@ -20,10 +20,10 @@ export function contradictions({ values }: Judged): Fault[] {
       message: 'is the same as DATABASE_URL; it must name another role',
     });
   }
-  if (!values.DATABASE_URL && (values.WEB_CONCURRENCY ?? 1) > 1) {
+  if (!values.DATABASE_URL && (values.WEB_CONCURRENCY ?? 1) > 8) {
     faults.push({
       variable: 'WEB_CONCURRENCY',
-      message: 'is more than 1, but the embedded database serves one process; set DATABASE_URL',
+      message: 'is more than 8, and the embedded database has no connections for more; set DATABASE_URL',
     });
   }
   if (values.MTLS_CERTIFICATE_HEADER && !values.TRUSTED_PROXIES) {

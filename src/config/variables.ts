@@ -187,7 +187,7 @@ export const environmentSchema = z.object({
     example: '20000',
   }),
   WEB_CONCURRENCY: variable(format.wholeNumber(1, 64), {
-    sentence: 'How many processes serve requests.',
+    sentence: 'How many processes of this host serve requests, on one port.',
     default: '`1`',
     example: '2',
   }),

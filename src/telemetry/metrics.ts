@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { scrapeOfAll } from './cluster-metrics.ts';
 
 /**
  * Every metric of ours. Labels have few values: never an app, a user or a path, whose number anyone can grow.
@@ -74,8 +75,8 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
       labelNames: ['result'],
       registers,
     }),
-    /** The text of /metrics. */
-    text: () => registry.metrics(),
+    /** The text of /metrics: of all processes, where this is one of several. */
+    text: scrapeOfAll(registry) ?? (() => registry.metrics()),
     contentType: registry.contentType,
   };
 }
@@ -85,6 +86,8 @@ function jobMetrics(registers: Registry[]) {
     jobsPending: new Gauge({
       name: metricNames.jobsPending,
       help: 'Jobs that wait, in the whole deployment.',
+      // Each process of a host says the same of all.
+      aggregator: 'max',
       registers,
     }),
     jobsFailed: new Counter({

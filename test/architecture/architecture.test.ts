@@ -26,6 +26,7 @@ const COMPOSITION = [
   'src/app.ts',
   'src/open-stores.ts',
   'src/administer.ts',
+  'src/cluster.ts',
   'src/back-up.ts',
   'src/parts.ts',
   'src/sealed-columns.ts',

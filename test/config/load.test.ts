@@ -211,7 +211,7 @@ describe('the configuration', () => {
 
   it('refuses contradictions', () => {
     expect(faultsOf({ DATABASE_OPERATOR_URL: 'postgres://o@db/x' }).join()).to.include('DATABASE_URL is not');
-    expect(faultsOf({ WEB_CONCURRENCY: '2' }).join()).to.include('set DATABASE_URL');
+    expect(faultsOf({ WEB_CONCURRENCY: '9' }).join()).to.include('set DATABASE_URL');
     expect(
       faultsOf({ DATABASE_URL: 'postgres://o@db/x', DATABASE_OPERATOR_URL: 'postgres://o@db/x' }).join(),
     ).to.include('must name another role');

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import type { Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
 import { createLogger } from '../../telemetry/log.ts';
@@ -9,9 +10,12 @@ export const start: Command = {
   async run({ program, print }) {
     const config = loadConfig();
     const log = createLogger(config);
-    for (const warning of config.warnings) log.warn({}, warning);
+    // Of several processes the first says what there is to say.
+    const isFirst = cluster.isPrimary;
+    if (isFirst) for (const warning of config.warnings) log.warn({}, warning);
     const server = await program.start(config, log);
-    if (config.environment === 'development') print.out(welcome(config, program.version));
+    if (!isFirst) log.debug({}, 'ready');
+    else if (config.environment === 'development') print.out(welcome(config, program.version));
     else log.info({ version: program.version, base_url: config.baseUrl }, 'ready');
     const signal = await new Promise<NodeJS.Signals>((resolve) => {
       for (const one of ['SIGTERM', 'SIGINT'] as const) process.once(one, resolve);
