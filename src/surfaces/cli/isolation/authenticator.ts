@@ -22,6 +22,19 @@ export type Lies = {
   isSignatureBogus?: boolean;
   aaguid?: string;
   format?: string;
+  /** The attestation statement (WebAuthn L3 §8), in CBOR; without one it is empty. */
+  attest?: (about: Attested) => Buffer;
+};
+
+/** What a statement is about. `sign` signs with the key of the passkey itself. */
+export type Attested = {
+  authData: Buffer;
+  clientDataHash: Buffer;
+  credentialId: Buffer;
+  rpIdHash: Buffer;
+  /** x and y of the point. */
+  point: Buffer;
+  sign(data: Buffer): Buffer;
 };
 
 export const flags = { up: 0x01, uv: 0x04, be: 0x08, bs: 0x10, at: 0x40 } as const;
@@ -33,6 +46,7 @@ export class Authenticator {
   readonly #origin: string;
   readonly #privateKey: KeyObject;
   readonly #publicKey: Buffer;
+  readonly #point: Buffer;
   #handle = '';
   /** The last one sent; an authenticator without a counter always says 0. */
   counter = 0;
@@ -42,6 +56,7 @@ export class Authenticator {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     this.#privateKey = privateKey;
     const { x, y } = publicKey.export({ format: 'jwk' });
+    this.#point = Buffer.concat([Buffer.from(x!, 'base64url'), Buffer.from(y!, 'base64url')]);
     this.#publicKey = map([
       [int(1), int(2)],
       [int(3), int(-7)],
@@ -61,13 +76,22 @@ export class Authenticator {
     const rpId = lies.rpId ?? options.rp!.id;
     const said = { ...lies, flags: (lies.flags ?? HONEST) | flags.at };
     const authData = Buffer.concat([this.#header(rpId, said), aaguid, length, id, this.#publicKey]);
+    const clientDataJSON = this.#clientData('webauthn.create', options, lies);
+    const about = {
+      authData,
+      clientDataHash: sha256(Buffer.from(clientDataJSON, 'base64url')),
+      credentialId: id,
+      rpIdHash: sha256(rpId),
+      point: this.#point,
+      sign: (data: Buffer) => sign('sha256', data, this.#privateKey),
+    };
     const attestationObject = map([
       [text('fmt'), text(lies.format ?? 'none')],
-      [text('attStmt'), map([])],
+      [text('attStmt'), lies.attest?.(about) ?? map([])],
       [text('authData'), bytes(authData)],
     ]);
     return this.#field(id.toString('base64url'), {
-      clientDataJSON: this.#clientData('webauthn.create', options, lies),
+      clientDataJSON,
       attestationObject: attestationObject.toString('base64url'),
       transports: ['internal'],
     });
@@ -114,6 +138,8 @@ export class Authenticator {
   }
 }
 
+const sha256 = (data: string | Buffer): Buffer => createHash('sha256').update(data).digest();
+
 // As much of CBOR as that takes (RFC 8949 §3).
 function head(major: number, length: number): Buffer {
   if (length < 24) return Buffer.from([(major << 5) | length]);
@@ -125,6 +151,9 @@ const bytes = (value: Buffer): Buffer => Buffer.concat([head(2, value.length), v
 const text = (value: string): Buffer =>
   Buffer.concat([head(3, Buffer.byteLength(value)), Buffer.from(value)]);
 const map = (pairs: [Buffer, Buffer][]): Buffer => Buffer.concat([head(5, pairs.length), ...pairs.flat()]);
+
+const array = (items: Buffer[]): Buffer => Buffer.concat([head(4, items.length), ...items]);
+export const cbor = { int, bytes, text, map, array };
 
 /** What a page with a button for passkeys gives the browser; undefined for one without. */
 export function optionsOn(html: string): Options | undefined {
