@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Agent, Page } from '../support/agent.ts';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { answer, Authenticator, mailAbout, offered } from '../support/passkeys.ts';
+import { codesOn } from '../support/totp.ts';
 import {
   begin,
   isSignedIn,
@@ -89,6 +90,37 @@ for (const driver of drivers) {
       const without = await makeApp(lk, { methods: { passkey: false } });
       const { email } = await makeUser(lk, without);
       expect(isSignedIn(await signInWithPassword(capable(), without, email))).to.equal(true);
+    });
+
+    it('comes with recovery codes where two proofs are required and there are none, and only then', async () => {
+      const strict = await makeApp(lk, { second_factor: 'required', second_factor_grace_days: 7 });
+      const { email } = await makeUser(lk, strict);
+      const enter = async (by: Agent): Promise<Page> => {
+        const form = await begin(by, strict, { prompt: 'login' });
+        return by.submit(form, { email, password: PASSWORD }, { ending: '/password' });
+      };
+      const asked = await agent.submit(await enter(agent), {}, { ending: '/enrol/later' });
+      expect(asked.url).to.match(/\/offer\/passkey$/);
+      const authenticator = new Authenticator(agent.origin);
+      const shown = await answer(agent, asked, authenticator.create(offered(asked)));
+      const codes = codesOn(shown);
+      expect(codes, shown.html).to.have.length(10);
+      expect(agent.cookieNames().filter((name) => name.startsWith('lk_ses.'))).to.deep.equal([]);
+      const done = await agent.submit(shown, {}, { ending: '/recovery-codes' });
+      expect((await redeem(lk, strict, done)).claims).to.deep.include({
+        amr: ['pwd', 'hwk', 'user', 'mfa'],
+        acr: 'urn:latchkey:acr:2fa',
+      });
+      // Without the passkey, at another browser: one code instead, and its offer brings no other codes.
+      const elsewhere = capable();
+      const page = await enter(elsewhere);
+      const challenge = await elsewhere.open(
+        `${new URL(page.url).pathname.replace(/\/second-factor.*$/, '')}/second-factor/recovery-code`,
+      );
+      const offer = await elsewhere.submit(challenge, { code: codes[0]! }, { ending: '/recovery-code' });
+      expect(offer.url).to.match(/\/offer\/passkey$/);
+      const second = await answer(elsewhere, offer, new Authenticator(agent.origin).create(offered(offer)));
+      expect(isSignedIn(second), second.html).to.equal(true);
     });
 
     it('#71 adds nothing for somebody whose access was ended meanwhile', async () => {

@@ -1,8 +1,23 @@
 import { audit } from '../../events/audit.ts';
+import type { AppSettings } from '../../apps/app.ts';
 import type { Author } from '../../events/author.ts';
 import type { Transaction } from '../../storage/database.ts';
+import { enrolledFactors, needsCodes } from '../../users/factors/enrolled.ts';
 import { replaceRecoveryCodes } from '../../users/recovery-codes/store.ts';
 import { digestOfCode, HOW_MANY, newRecoveryCode } from './recovery-code.ts';
+
+/**
+ * Ten codes for somebody whose newest factor is a passkey, if they need some and have none left; [] for everybody else. The
+ * caller has locked the user.
+ */
+export async function makeMissingCodes(
+  tx: Transaction,
+  at: Parameters<typeof makeRecoveryCodes>[1] & { policy: AppSettings['second_factor'] },
+): Promise<string[]> {
+  const enrolled = await enrolledFactors(tx, at.appId, at.userId);
+  const isMissing = needsCodes(enrolled, at.policy) && !enrolled.includes('recovery_code');
+  return isMissing ? makeRecoveryCodes(tx, at) : [];
+}
 
 /**
  * Ten new codes; the old ones stop working. They are shown in the answer to this request and never again. The caller

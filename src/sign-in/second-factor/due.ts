@@ -10,7 +10,7 @@ import type { SignInDeps } from '../deps.ts';
 import type { Evidence } from '../evidence.ts';
 import { offers } from './offers.ts';
 import type { Pending } from './pending.ts';
-import { trustOf } from './trusted-cookie.ts';
+import { trustsOf } from './trusted-cookie.ts';
 
 export type Due = Pick<Pending, 'due' | 'offer' | 'laterUntil'>;
 
@@ -48,8 +48,8 @@ async function secondFactorDue(
   const isInsisted = policy === 'required' || asked === 'essential';
   if (hasFactor(enrolled) || (isInsisted && canShowFactor(enrolled))) {
     // What the request asks for is shown, whatever this browser was let off.
-    const digest = asked === 'no' ? trustOf(ctx, deps.config, appId) : undefined;
-    const isLetOff = digest !== undefined && (await useTrustedDevice(tx, { appId, userId, digest }));
+    const digests = asked === 'no' ? trustsOf(ctx, deps.config, appId).map(({ digest }) => digest) : [];
+    const isLetOff = digests.length > 0 && (await useTrustedDevice(tx, { appId, userId, digests }));
     return isLetOff ? undefined : { due: 'second_factor' };
   }
   if (policy === 'optional' && asked !== 'essential') return undefined;

@@ -1,5 +1,5 @@
 import type { Transaction } from '../../storage/database.ts';
-import { trustDevice } from '../../users/trusted-devices/store.ts';
+import { forgetTrustHere, trustDevice } from '../../users/trusted-devices/store.ts';
 import { userById } from '../../users/store.ts';
 import type { User } from '../../users/user.ts';
 import { deviceInWords } from '../../http/device-in-words.ts';
@@ -10,7 +10,7 @@ import { alreadyFinished } from '../errors.ts';
 import type { Attempt } from '../lockout/attempt.ts';
 import type { PendingStep } from './on-pending.ts';
 import type { Pending } from './pending.ts';
-import { giveTrust, newTrust } from './trusted-cookie.ts';
+import { giveTrust, newTrust, type Trust, trustsOf } from './trusted-cookie.ts';
 
 /** What a second factor proved. */
 export type SecondProof = {
@@ -28,6 +28,7 @@ export async function finishSecondFactor(step: PendingStep, proof: SecondProof):
   const { ctx, deps, appId, pending, snapshot } = step;
   const days = snapshot.app.settings.trusted_device_days;
   const trust = step.form.remember_device === 'yes' && days > 0 ? newTrust() : undefined;
+  let others: Trust[] = [];
   await completeSignIn(step, {
     ...carried(pending),
     second: proof.method,
@@ -37,12 +38,26 @@ export async function finishSecondFactor(step: PendingStep, proof: SecondProof):
       await proof.prove(tx);
       const user = await stillThere(tx, appId, pending);
       const { userId } = user;
-      const name = deviceInWords(localeOf(ctx), deviceOf(ctx.get('User-Agent')));
-      if (trust) await trustDevice(tx, { appId, userId, digest: trust.digest, name, days });
+      if (trust) others = await trustHere(tx, step, { userId, digest: trust.digest, days });
       return user;
     },
   });
-  if (trust) giveTrust(ctx, deps.config, { appId, value: trust.value, days });
+  if (trust) giveTrust(ctx, deps.config, { appId, trusts: [trust, ...others], days });
+}
+
+/** What other people of this browser were given stays with it. */
+async function trustHere(
+  tx: Transaction,
+  { ctx, deps, appId }: PendingStep,
+  trust: { userId: string; digest: string; days: number },
+): Promise<Trust[]> {
+  const { userId } = trust;
+  const trusts = trustsOf(ctx, deps.config, appId);
+  const digests = trusts.map(({ digest }) => digest);
+  const theirs = await forgetTrustHere(tx, { appId, userId, digests });
+  const name = deviceInWords(localeOf(ctx), deviceOf(ctx.get('User-Agent')));
+  await trustDevice(tx, { appId, name, ...trust });
+  return trusts.filter(({ digest }) => !theirs.includes(digest));
 }
 
 /**

@@ -10,26 +10,32 @@ const nameOf = (appId: string): string => `lk_trust.${appId}`;
 /** 256 random bits as base64url. */
 const VALUE = /^[A-Za-z0-9_-]{43}$/;
 
-/** The digest of this browser's cookie at this app, if it brings one. What it is worth, the database says. */
-export function trustOf(ctx: Context, config: CookieConfig, appId: string): string | undefined {
-  const value = getCookie(ctx, config, nameOf(appId));
-  return value !== undefined && VALUE.test(value) ? digestOf(value) : undefined;
+/** So many people of one app are remembered at one browser: 175 bytes. Who asked longest ago is forgotten first. */
+const MOST = 4;
+
+export type Trust = { value: string; digest: string };
+
+/** What this browser was given at this app, the newest first. What each is worth, and for whom, the database says. */
+export function trustsOf(ctx: Context, config: CookieConfig, appId: string): Trust[] {
+  return (getCookie(ctx, config, nameOf(appId)) ?? '')
+    .split('.', MOST)
+    .filter((value) => VALUE.test(value))
+    .map(trustFrom);
 }
 
 /** A new one each time: what another person of this browser was given is not handed on. */
-export function newTrust(): { value: string; digest: string } {
-  const value = newSecret();
-  return { value, digest: digestOf(value) };
-}
+export const newTrust = (): Trust => trustFrom(newSecret());
+
+const trustFrom = (value: string): Trust => ({ value, digest: digestOf(value) });
 
 export function giveTrust(
   ctx: Context,
   config: CookieConfig,
-  trust: { appId: string; value: string; days: number },
+  { appId, trusts, days }: { appId: string; trusts: readonly Trust[]; days: number },
 ): void {
-  setCookie(ctx, config, {
-    name: nameOf(trust.appId),
-    value: trust.value,
-    maxAgeSeconds: trust.days * seconds.day,
-  });
+  const value = trusts
+    .slice(0, MOST)
+    .map((one) => one.value)
+    .join('.');
+  setCookie(ctx, config, { name: nameOf(appId), value, maxAgeSeconds: days * seconds.day });
 }

@@ -3,9 +3,9 @@ import { Problem } from '../../kernel/problem.ts';
 import { askedFrom } from '../../sign-in/asked-from.ts';
 import { makeRecoveryCodes } from '../../sign-in/recovery-codes/make.ts';
 import { type FactorNews, tellOfFactors } from '../../sign-in/second-factor/tell.ts';
-import { trustOf } from '../../sign-in/second-factor/trusted-cookie.ts';
+import { trustsOf } from '../../sign-in/second-factor/trusted-cookie.ts';
 import { scoped, type Transaction } from '../../storage/database.ts';
-import { canShowFactor, enrolledFactors, hasFactor } from '../../users/factors/enrolled.ts';
+import { canShowFactor, enrolledFactors, needsCodes } from '../../users/factors/enrolled.ts';
 import { afterFactorChange } from '../../users/factors/remove.ts';
 import { recoveryCodesOf } from '../../users/recovery-codes/store.ts';
 import { lockUser } from '../../users/store.ts';
@@ -22,7 +22,7 @@ export async function showFactors(visit: Visit, problem?: string): Promise<void>
   const totp = await totpOf(q, appId, userId);
   const codes = await recoveryCodesOf(q, appId, userId);
   const devices = await listTrustedDevices(q, appId, userId);
-  const here = trustOf(ctx, deps.config, appId);
+  const here = trustsOf(ctx, deps.config, appId).map(({ digest }) => digest);
   if (problem !== undefined) ctx.status = 400;
   showAccount(visit, 'factors', {
     is_off: snapshot.app.settings.second_factor === 'off',
@@ -32,12 +32,12 @@ export async function showFactors(visit: Visit, problem?: string): Promise<void>
       remove_action: `${root}/factors/totp/remove`,
     },
     totp_url: urlOf(visit, 'factors/totp'),
-    codes: hasFactor(await enrolledFactors(q, appId, userId))
+    codes: needsCodes(await enrolledFactors(q, appId, userId), snapshot.app.settings.second_factor)
       ? { remaining: codes.remaining, renew_action: `${root}/factors/recovery-codes` }
       : null,
     devices: devices.map((device) => ({
       name: device.name || sentenceOf(visit, 'account.device_unknown'),
-      is_here: device.digest === here,
+      is_here: here.includes(device.digest),
       since: device.created_at.toISOString(),
       last_used: device.last_used_at.toISOString(),
       until: device.expires_at.toISOString(),
@@ -73,10 +73,10 @@ export async function switchTotpOff(visit: Visit): Promise<void> {
 
 /** Ten new ones in the answer to this request; the old ones stop working. */
 export async function renewCodes(visit: Visit): Promise<void> {
-  const { appId, by, deps, session } = visit;
+  const { appId, by, deps, session, snapshot } = visit;
   const { userId, sessionId } = session;
-  if (!hasFactor(await enrolledFactors(scoped(deps.db, appId), appId, userId)))
-    return goBack(visit, 'factors');
+  const enrolled = await enrolledFactors(scoped(deps.db, appId), appId, userId);
+  if (!needsCodes(enrolled, snapshot.app.settings.second_factor)) return goBack(visit, 'factors');
   let codes: string[] = [];
   const user = await changeFactors(visit, async (tx) => {
     codes = await makeRecoveryCodes(tx, { appId, userId, by, sessionId });

@@ -8,11 +8,13 @@ import {
 } from '../../sign-in/passkeys/enrol.ts';
 import { sentenceFor } from '../../sign-in/passkeys/sentences.ts';
 import { relyingPartyAt } from '../../sign-in/passkeys/relying-party.ts';
+import { makeMissingCodes } from '../../sign-in/recovery-codes/make.ts';
 import { removeOwnPasskey } from '../../sign-in/passkeys/remove.ts';
 import { scoped } from '../../storage/database.ts';
 import { passkeysOf, renamePasskey } from '../../users/passkeys/store.ts';
-import { userById } from '../../users/store.ts';
+import { lockUser, userById } from '../../users/store.ts';
 import { notSignedIn } from './errors.ts';
+import { showCodes } from './factors.ts';
 import { goBack, sentenceOf, showAccount, urlOf, type Visit } from './visit.ts';
 
 export async function showPasskeys(visit: Visit, problem?: string): Promise<void> {
@@ -54,7 +56,17 @@ export async function addPasskey(visit: Visit): Promise<void> {
   try {
     const at = enrolmentIn(visit);
     const judged = await judgeEnrolment(at, visit.form.credential);
-    await visit.deps.db.transaction(visit.appId, (tx) => addPasskeyIn(tx, at, judged, visit.by));
+    const { appId, by, session, snapshot } = visit;
+    const { userId, sessionId } = session;
+    const { second_factor: policy } = snapshot.app.settings;
+    const { user, codes } = await visit.deps.db.transaction(appId, async (tx) => {
+      const locked = await lockUser(tx, appId, userId);
+      if (!locked) throw notSignedIn();
+      await addPasskeyIn(tx, at, judged, by);
+      return { user: locked, codes: await makeMissingCodes(tx, { appId, userId, by, sessionId, policy }) };
+    });
+    // Where two proofs are required it is one of them: what to do on the day it is lost comes with it.
+    if (codes.length > 0) return showCodes(visit, user, codes);
   } catch (error) {
     return showNewPasskey(visit, sentenceFor(error));
   }

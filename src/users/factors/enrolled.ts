@@ -27,6 +27,17 @@ export function hasFactor(enrolled: readonly FactorName[]): boolean {
   return enrolled.includes('totp');
 }
 
+/**
+ * Whether they should have recovery codes: where there is a factor that is asked for, also a passkey where two proofs are
+ * required. Who loses it has no other way in.
+ */
+export function needsCodes(
+  enrolled: readonly FactorName[],
+  policy: 'off' | 'optional' | 'required',
+): boolean {
+  return hasFactor(enrolled) || (policy === 'required' && canShowFactor(enrolled));
+}
+
 /** Whether there is one that can be shown where the app or the request insists on two proofs. */
 export function canShowFactor(enrolled: readonly FactorName[]): boolean {
   return enrolled.some((name) => name !== 'recovery_code');

@@ -11,15 +11,26 @@ export type TrustedDevice = {
   expires_at: Date;
 };
 
-/** Whether this browser (a digest of its cookie) is let off the second factor of this user; notes that it was. */
+/** Whether this browser (digests of its cookie) is let off the second factor of this user; notes that it was. */
 export async function useTrustedDevice(
   tx: Queryable,
-  at: { appId: string; userId: string; digest: string },
+  at: { appId: string; userId: string; digests: readonly string[] },
 ): Promise<boolean> {
   const rows = await tx.query(sql`
     update trusted_devices set last_used_at = now()
-    where app_id = ${at.appId} and user_id = ${at.userId} and digest = ${at.digest} and expires_at > now() returning 1`);
-  return rows.length === 1;
+    where app_id = ${at.appId} and user_id = ${at.userId} and digest = any(${at.digests}) and expires_at > now() returning 1`);
+  return rows.length > 0;
+}
+
+/** What this user was given at this browser before: the digests of those that are none any more. */
+export async function forgetTrustHere(
+  tx: Queryable,
+  at: { appId: string; userId: string; digests: readonly string[] },
+): Promise<string[]> {
+  const rows = await tx.query<{ digest: string }>(sql`
+    delete from trusted_devices
+    where app_id = ${at.appId} and user_id = ${at.userId} and digest = any(${at.digests}) returning digest`);
+  return rows.map(({ digest }) => digest);
 }
 
 export async function trustDevice(

@@ -182,6 +182,46 @@ for (const driver of drivers) {
       expect((await signIn(again)).url).to.match(/\/second-factor\/totp$/);
     });
 
+    it('let off the four people of one browser who asked last, each alone, and count nobody twice', async () => {
+      const shared = latchkey.agent();
+      const clean = () => shared.setCookie('lk_ses.shop', '');
+      const family: string[] = [];
+      const trust = async (secret: string) => {
+        clean();
+        await freshSteps();
+        await typeCode(shared, await signIn(shared), secret, { remember_device: 'yes' });
+      };
+      const isLetOff = async (address: string): Promise<boolean> => {
+        email = address;
+        clean();
+        return (await signIn(shared)).url === account();
+      };
+      for (let i = 0; i < 5; i += 1) {
+        email = `ada${(people += 1)}@example.com`;
+        userId = await makeUser(latchkey, 'shop', email);
+        agent = latchkey.agent();
+        await signIn(agent);
+        const { secret } = await setUp();
+        await trust(secret);
+        // One that is worth nothing any more takes nobody's place.
+        if (i === 1) {
+          await latchkey.sql(
+            `update trusted_devices set expires_at = now() - interval '1 second' where user_id = $1`,
+            [userId],
+          );
+          await trust(secret);
+          expect(
+            await latchkey.sql('select 1 from trusted_devices where user_id = $1', [userId]),
+          ).to.have.length(1);
+        }
+        family.push(email);
+      }
+      const letOff = [];
+      for (const address of family) letOff.push(await isLetOff(address));
+      expect(letOff).to.deep.equal([false, true, true, true, true]);
+      expect(shared.cookie('lk_trust.shop')!.length).to.be.lessThan(200);
+    });
+
     it('stop letting browsers off after "sign out everywhere" and after a change of factors', async () => {
       const { secret } = await setUp();
       const trust = async () => {

@@ -10,6 +10,7 @@ import {
   mailAbout,
   offered,
 } from '../../support/passkeys.ts';
+import { codesOn } from '../../support/totp.ts';
 import { makeApp, makeUser, signInWithPassword, sixteen } from '../../sign-in/people.ts';
 
 const ITS_MODEL = { aaguid: 'ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4' };
@@ -58,6 +59,23 @@ for (const driver of drivers) {
       const again = offered(await agent.open(at('/new'))) as any;
       expect(again.user.id).to.equal(options.user.id);
       expect(again.excludeCredentials.map((one: any) => one.id)).to.deep.equal([authenticator.credentialId]);
+    });
+
+    it('come with recovery codes where two proofs are required and there are none, and only then', async () => {
+      const strict = await makeApp(lk, { second_factor: 'required', second_factor_grace_days: 7 });
+      const { email } = await makeUser(lk, strict);
+      const asked = await signInWithPassword(agent, strict, email);
+      await agent.submit(asked, {}, { ending: '/enrol/later' });
+      const { page } = await addPasskey(agent, strict);
+      const codes = codesOn(page);
+      expect(codes, page.html).to.have.length(10);
+      const list = await agent.open(`/auth/${strict}/account/factors`);
+      const anew = await agent.submit(list, {}, { ending: '/factors/recovery-codes' });
+      expect(codesOn(anew)).to.have.length(10).and.not.include(codes[0]);
+      expect((await addPasskey(agent, strict)).page.html).to.contain('Your passkey is ready.');
+      // Where one proof is enough, a passkey is never asked for as the second.
+      expect((await addPasskey(agent, appId)).page.html).to.contain('Your passkey is ready.');
+      expect((await agent.open(`/auth/${appId}/account/factors`)).html).not.to.contain('/recovery-codes"');
     });
 
     it('are named by their model, renamed, listed, told of by mail and written down', async () => {
