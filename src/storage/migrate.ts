@@ -92,7 +92,7 @@ async function applyOne(client: pg.Client, migration: Migration): Promise<void> 
   await client.query('begin');
   try {
     await client.query("set local lock_timeout = '2s'");
-    await client.query(migration.text);
+    await client.query(keepingIndexes(migration.text));
     await client.query('insert into schema_migrations (name, checksum) values ($1, $2)', [
       migration.name,
       migration.checksum,
@@ -103,6 +103,10 @@ async function applyOne(client: pg.Client, migration: Migration): Promise<void> 
     throw new Error(`migration ${migration.name} failed and was rolled back`, { cause: error });
   }
 }
+
+/** An index that an operator has built beforehand, `concurrently`, is taken as it is. Not a unique one: that is a rule. */
+const keepingIndexes = (text: string): string =>
+  text.replace(/^create index (?=\w+ on )/gm, 'create index if not exists ');
 
 /**
  * `latchkey_server` and `latchkey_operator` are what grants and policies name. A login with another name

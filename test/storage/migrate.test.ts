@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -6,6 +6,11 @@ import pg from 'pg';
 import { assertServerRole, migrate } from '../../src/storage/migrate.ts';
 import { type PrivatePostgres, startPrivatePostgres } from '../support/servers.ts';
 import { migrationsDir } from '../support/stores.ts';
+
+/** As docs/operations.md tells operators to build it. */
+const INDEX_OF_0015 = /^create index concurrently audit_events_of_user[^;]+;/m.exec(
+  readFileSync(join(migrationsDir, '..', 'docs', 'operations.md'), 'utf8'),
+)![0];
 
 describe('migrating', () => {
   let postgres: PrivatePostgres;
@@ -98,6 +103,25 @@ describe('migrating', () => {
     writeFileSync(join(dir, '9999_next.sql'), 'select 2;');
     expect(await failureOf(run(connection, dir))).to.match(/was changed after it had been applied/);
     rmSync(dir, { recursive: true });
+  });
+
+  it('takes an index that the operator has built beforehand as it is', async () => {
+    const connection = await emptyDatabase('owner_one');
+    const before = mkdtempSync(join(tmpdir(), 'latchkey-migrations-'));
+    for (const name of readdirSync(migrationsDir).filter((one) => one < '0015'))
+      copyFileSync(join(migrationsDir, name), join(before, name));
+    await run(connection, before);
+    const client = new pg.Client({ ...connection });
+    await client.connect();
+    const idOf = async () =>
+      (await client.query("select to_regclass('audit_events_of_user')::oid as id")).rows[0].id;
+    expect(await idOf()).to.equal(null);
+    await client.query(INDEX_OF_0015);
+    const built = await idOf();
+    await run(connection);
+    expect(await idOf()).to.equal(built);
+    await client.end();
+    rmSync(before, { recursive: true });
   });
 
   it('leaves nothing of a migration that fails', async () => {
