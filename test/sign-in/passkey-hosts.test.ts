@@ -40,6 +40,23 @@ describe('the host that passkeys are tied to', () => {
       expect((await change({ passkey_related_origins: [origin] })).status, origin).to.equal(400);
   });
 
+  it('is refused as a setting where no page of the app could ever use it, until a domain below it is claimed', async () => {
+    expect((await change({ passkey_rp_id: 'later.example' })).body.code).to.equal('apps.settings_invalid');
+    const made = {
+      app_id: `shop-${Date.now().toString(36)}x`,
+      name: 'Shop',
+      settings: { passkey_rp_id: 'later.example' },
+    };
+    expect((await lk.admin('POST', '/apps', made)).body.field).to.equal('settings.passkey_rp_id');
+    const early = await makeApp(lk);
+    await lk.admin('PUT', `/apps/${early}/domain`, { domain: 'id.later.example' });
+    const settings = { passkey_rp_id: 'later.example' };
+    expect((await lk.admin('PATCH', `/apps/${early}`, { settings })).status).to.equal(200);
+    expect(
+      (await lk.admin('PATCH', `/apps/${early}`, { settings: { passkey_rp_id: 'localhost' } })).status,
+    ).to.equal(200);
+  });
+
   it('#61 is that of the pages: an app that moves to its own domain shares no passkey with the others', async () => {
     const atBase = lk.agent();
     await signInWithPassword(atBase, shop, email);
@@ -78,7 +95,23 @@ describe('the host that passkeys are tied to', () => {
     const { authenticator } = await addPasskey(agent, shop, new Authenticator(DOMAIN));
     const again = await beginAtDomain(agent);
     expect(isSignedIn(await answer(agent, again, authenticator.get(offered(again))))).to.equal(true);
-    for (const passkey_rp_id of ['evil.example', 'op.example', 'sub.id.shop.example', null]) {
+    for (const passkey_rp_id of [
+      'evil.example',
+      'op.example',
+      'sub.id.shop.example',
+      'example',
+      'hop.example',
+    ]) {
+      const { status, body } = await change({ passkey_rp_id });
+      expect([status, body.code, body.field]).to.deep.equal([
+        400,
+        'apps.settings_invalid',
+        'settings.passkey_rp_id',
+      ]);
+      expect(body.detail).to.contain('id.shop.example, or a domain above it');
+      expect(rpIdAt(await beginAtDomain(agent)), passkey_rp_id).to.equal('shop.example');
+    }
+    for (const passkey_rp_id of ['localhost', 'id.shop.example', null]) {
       expect((await change({ passkey_rp_id })).status).to.equal(200);
       expect(rpIdAt(await beginAtDomain(agent)), String(passkey_rp_id)).to.equal('id.shop.example');
     }

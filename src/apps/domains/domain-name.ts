@@ -29,11 +29,14 @@ export function normalizeDomain(text: string, place: Place): string {
   const labels = name.split('.');
   if (!labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label)))
     throw domainInvalid('is not a domain name');
-  if (labels.length < 2 || SUFFIX_ONLY.test(name)) throw domainInvalid('must be more than a public suffix');
+  if (isPublicSuffix(name)) throw domainInvalid('must be more than a public suffix');
   if (name === new URL(place.baseUrl).hostname) throw domainInvalid('is the address of this deployment');
   if (isOfThisMachine(name) && !place.allowsLocalhost) throw domainInvalid('is a name of this machine');
   return name;
 }
+
+/** As far as we know: a name that can be nobody's. */
+export const isPublicSuffix = (name: string): boolean => !name.includes('.') || SUFFIX_ONLY.test(name);
 
 export const isOfThisMachine = (name: string): boolean => name.endsWith('.localhost');
 

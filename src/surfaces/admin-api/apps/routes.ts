@@ -8,6 +8,7 @@ import { appNotFound } from '../../../apps/errors.ts';
 import { appById, everyApp, listApps } from '../../../apps/operator-store.ts';
 import { presentApp } from '../../../apps/present.ts';
 import { toApp, toClient } from '../../../apps/registry.ts';
+import { requirePasskeyHost } from '../../../apps/passkey-host.ts';
 import { updateApp } from '../../../apps/update-app.ts';
 import type { AdminApiDeps } from '../deps.ts';
 import { type Operation, operation } from '../operation.ts';
@@ -72,6 +73,8 @@ const creation = (deps: AdminApiDeps) =>
       redirect_uris: ['https://wolf-banana.example/callback'],
     },
     async handle({ body, by }) {
+      const at = { baseUrl: deps.baseUrl, appId: undefined };
+      await requirePasskeyHost(everyApp(deps.operatorDb), at, body.settings);
       const { app, client, secret } = await createApp(deps, { input: body, by });
       return {
         ...presentApp(app, client, deps.baseUrl),
@@ -114,6 +117,8 @@ const change = (deps: AdminApiDeps) =>
     problems: [409],
     example: { settings: { sign_up: 'invite_only', access_token_ttl: 300 } },
     async handle({ params, body, by }) {
+      const at = { baseUrl: deps.baseUrl, appId: params.app_id };
+      await requirePasskeyHost(everyApp(deps.operatorDb), at, body.settings);
       const { app, client } = await updateApp(deps, { appId: params.app_id, by, input: body });
       const domain = (await activeDomains(everyApp(deps.operatorDb), [app.appId])).get(app.appId);
       return presentApp(app, client, deps.baseUrl, domain);
