@@ -9,9 +9,12 @@ export const acr = { oneFactor: 'urn:latchkey:acr:1fa', twoFactors: 'urn:latchke
 /** What people of any app may reach. */
 export const knownAcrs: readonly string[] = [acr.oneFactor, acr.twoFactors];
 
-/** What people of this app can reach. */
-export const reachableAcrs = (settings: Pick<AppSettings, 'second_factor'>): readonly string[] =>
-  settings.second_factor === 'off' ? [acr.oneFactor] : knownAcrs;
+/** What people of this app can reach. A passkey is two factors by itself, whatever is asked for beside it. */
+export const reachableAcrs = ({
+  second_factor: policy,
+  methods,
+}: Pick<AppSettings, 'second_factor' | 'methods'>): readonly string[] =>
+  policy === 'off' && !methods.passkey ? [acr.oneFactor] : knownAcrs;
 
 /** Follows from what was proved (RFC 8176), so that no method can claim more. */
 export const acrOf = (amr: readonly string[]): string =>

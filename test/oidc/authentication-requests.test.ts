@@ -26,7 +26,11 @@ for (const driver of drivers) {
     before(async () => {
       latchkey = await startTestLatchkey({ driver });
       // What two factors make of such requests: test/sign-in/second-factor.test.ts.
-      const settings = { second_factor: 'off', features: { claims_parameter: true } };
+      const settings = {
+        second_factor: 'off',
+        methods: { passkey: false },
+        features: { claims_parameter: true },
+      };
       shop = await makeApp(latchkey, 'shop', { settings });
       await makeApp(latchkey, 'closed', { settings: { sign_up: 'invite_only' } });
       await makeUser(latchkey, 'shop', EMAIL);

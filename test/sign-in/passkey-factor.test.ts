@@ -14,6 +14,7 @@ import {
   sixteen,
 } from './people.ts';
 
+const ONE = 'urn:latchkey:acr:1fa';
 const TWO = 'urn:latchkey:acr:2fa';
 const ESSENTIAL = JSON.stringify({ id_token: { acr: { essential: true, value: TWO } } });
 
@@ -129,6 +130,32 @@ for (const driver of drivers) {
       await lk.admin('DELETE', `/apps/${strict}/users/${userId}/sessions`);
       expect((await answer(thief, late, newOne(pages[0]!))).status).to.equal(400);
       expect(await passkeys(userId)).to.have.length(1);
+    });
+
+    it('#16 #58 is two factors by itself where second proofs are off, and meets a request that insists on two', async () => {
+      const plain = await makeApp(lk, { second_factor: 'off', features: { claims_parameter: true } });
+      const discovery = await fetch(`${lk.baseUrl}/auth/${plain}/.well-known/openid-configuration`);
+      expect(((await discovery.json()) as any).acr_values_supported).to.deep.equal([ONE, TWO]);
+      const { email } = await makeUser(lk, plain);
+      const agent = lk.agent();
+      const first = await redeem(lk, plain, await signInWithPassword(agent, plain, email));
+      expect(first.claims).to.deep.include({ amr: ['pwd'], acr: ONE });
+      const { authenticator } = await addPasskey(agent, plain);
+      // A wish asks nobody; who signs in with a password when two are a condition is not asked again and again.
+      const wished = await redeem(lk, plain, await begin(agent, plain, { acr_values: TWO }));
+      expect(wished.claims['acr']).to.equal(ONE);
+      const asked = await begin(agent, plain, { claims: ESSENTIAL });
+      const refused = await agent.submit(asked, { email, password: PASSWORD }, { ending: '/password' });
+      expect(new URL(refused.url).searchParams.get('error')).to.equal('unmet_authentication_requirements');
+      const again = await begin(agent, plain, { claims: ESSENTIAL });
+      const done = await answer(agent, again, authenticator.get(offered(again)));
+      expect((await redeem(lk, plain, done)).claims).to.deep.include({
+        amr: ['hwk', 'user', 'mfa'],
+        acr: TWO,
+      });
+      // The session is that of two now.
+      const silent = await begin(agent, plain, { claims: ESSENTIAL, prompt: 'none' });
+      expect((await redeem(lk, plain, silent)).claims['acr']).to.equal(TWO);
     });
 
     it('asks nobody by itself, but is shown where the request insists on two proofs', async () => {
