@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 
 /** What an authenticator may say about itself, in the words of the registry (WebAuthn L3 §8). */
@@ -7,6 +8,17 @@ const hostName = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a
 
 const isWebOrigin = (text: string): boolean =>
   /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
+function isCertificate(text: string): boolean {
+  try {
+    return (
+      /^-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\s*$/.test(text) &&
+      !!new X509Certificate(text)
+    );
+  } catch {
+    return false;
+  }
+}
 
 /** Settings of an app about passkeys. */
 export const passkeySettings = {
@@ -20,6 +32,14 @@ export const passkeySettings = {
     .min(1)
     .max(attestationFormats.length)
     .default(['packed', 'tpm', 'android-key', 'apple']),
+  /**
+   * Certificates, as PEM, that those of a statement have to lead to. Statements without certificates are then refused
+   * too. []: what a statement says is taken for what it is, whoever made it.
+   */
+  passkey_attestation_roots: z
+    .array(z.string().max(8192).refine(isCertificate, 'must be one certificate, as PEM'))
+    .max(50)
+    .default([]),
   /**
    * Which host passkeys are tied to: that of the app's pages or a domain above it. null: that of the pages. Existing
    * passkeys work only with the one that they were made for.

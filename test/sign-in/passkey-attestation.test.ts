@@ -111,4 +111,44 @@ describe('what a new passkey says of the device it is on', () => {
     expect(await add(direct)).to.equal('added');
     expect(await add({ format: 'packed', attest: packed({ key, chain }, true) })).to.equal('refused');
   });
+
+  it('#62 leads to a maker that the app trusts, where it names some, and to nobody else', async () => {
+    const pem = (certificate: Buffer): string =>
+      `-----BEGIN CERTIFICATE-----\n${certificate.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
+    const asked = {
+      passkey_attestation: 'direct',
+      passkey_attestation_formats: ['packed', 'fido-u2f', 'none'],
+    };
+    const trust = (...roots: Buffer[]) => accept({ ...asked, passkey_attestation_roots: roots.map(pem) });
+    const say = (signer: typeof key, ...certificates: Buffer[]): Lies => ({
+      format: 'packed',
+      attest: packed({ key: signer, chain: certificates }),
+    });
+    const between = issue({ C: 'DE', O: 'Keys', CN: 'Between' }, { issuer: ca, isCa: true });
+    const deep = issue(MODEL, { issuer: between });
+    const namesake = issue(ca.subject, { isCa: true });
+    const forged = issue(MODEL, { issuer: namesake });
+    const byModel = issue({ ...MODEL, CN: 'Model 2' }, { issuer: key });
+    await trust(namesake.certificate, ca.certificate);
+    expect(await add(say(key, key.certificate)), 'its root need not come along').to.equal('added');
+    expect(await add(say(key, ...chain))).to.equal('added');
+    expect(await add(say(deep, deep.certificate, between.certificate))).to.equal('added');
+    expect(await add({ format: 'fido-u2f', attest: fidoU2f(key) })).to.equal('added');
+    await trust(ca.certificate);
+    const unknown: Record<string, Lies> = {
+      'a root of the same name': say(forged, forged.certificate, namesake.certificate),
+      'the trusted root behind another’s certificate': say(forged, forged.certificate, ca.certificate),
+      'a step left out': say(deep, deep.certificate, ca.certificate),
+      'a model that issues': say(byModel, byModel.certificate, ...chain),
+      'a passkey for itself': { format: 'packed', attest: packed() },
+      nothing: {},
+    };
+    for (const [what, lies] of Object.entries(unknown)) expect(await add(lies), what).to.equal('not allowed');
+    const nobodys = await accept({
+      passkey_attestation_roots: ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'],
+    });
+    expect(nobodys.status).to.equal(400);
+    await accept({ ...asked, passkey_attestation_roots: [] });
+    expect(await add(say(forged, forged.certificate))).to.equal('added');
+  });
 });

@@ -3,10 +3,11 @@ import {
   verifyRegistrationResponse,
   type PublicKeyCredentialCreationOptionsJSON,
 } from '@simplewebauthn/server';
-import { COSEALG } from '@simplewebauthn/server/helpers';
+import { COSEALG, decodeAttestationObject } from '@simplewebauthn/server/helpers';
 import { z } from 'zod';
 import type { AppSettings } from '../../apps/app.ts';
 import type { Passkey } from '../../users/passkeys/passkey.ts';
+import { leadsToRoot } from './attestation-roots.ts';
 import { CHALLENGE_SECONDS } from './challenge.ts';
 import { attestationNotAllowed, passkeyRefused } from './errors.ts';
 import type { RelyingParty } from './relying-party.ts';
@@ -101,12 +102,17 @@ export type Made = Pick<
 export async function judgeAttestation(
   { challenge, ...attestation }: Attestation,
   at: RelyingParty,
-  settings: Pick<AppSettings, 'passkey_attestation' | 'passkey_attestation_formats'>,
+  settings: Pick<
+    AppSettings,
+    'passkey_attestation' | 'passkey_attestation_formats' | 'passkey_attestation_roots'
+  >,
 ): Promise<Made> {
   const info = await verified(attestation, challenge, at);
   if (settings.passkey_attestation !== 'none') {
     const isAllowed = settings.passkey_attestation_formats.some((format) => format === info.fmt);
-    if (!isAllowed) throw attestationNotAllowed();
+    const roots = settings.passkey_attestation_roots;
+    if (!isAllowed || (roots.length > 0 && !leadsToRoot(certificatesIn(info.attestationObject), roots)))
+      throw attestationNotAllowed();
   }
   return {
     credentialId: info.credential.id,
@@ -120,6 +126,9 @@ export async function judgeAttestation(
     format: info.fmt,
   };
 }
+
+const certificatesIn = (attestationObject: Uint8Array<ArrayBuffer>): readonly Uint8Array[] =>
+  decodeAttestationObject(attestationObject).get('attStmt').get('x5c') ?? [];
 
 async function verified(
   attestation: Omit<Attestation, 'challenge'>,
