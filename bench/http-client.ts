@@ -3,6 +3,9 @@ import { connect, type Socket } from 'node:net';
 export type Answer = { status: number; head: string; body: string };
 export type Send = { method?: string; path: string; headers?: Record<string, string>; body?: string };
 
+/** Servers close what is idle for five seconds and more. */
+const IDLE_LIMIT_MS = 2000;
+
 /**
  * One keep-alive connection with one request at a time on it. Written on sockets because a client library would
  * cost as much as the servers measured, on the same cores.
@@ -10,6 +13,7 @@ export type Send = { method?: string; path: string; headers?: Record<string, str
 export class Connection {
   readonly port: number;
   #socket: Socket | undefined;
+  #usedAt = 0;
   #received = '';
   #waiting: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
 
@@ -18,7 +22,10 @@ export class Connection {
   }
 
   async send({ method = 'GET', path, headers = {}, body }: Send): Promise<Answer> {
+    // What was idle between two rounds may be closed by the server at this very moment.
+    if (performance.now() - this.#usedAt > IDLE_LIMIT_MS) this.close();
     const socket = this.#socket ?? (await this.#open());
+    this.#usedAt = performance.now();
     const lines = [`${method} ${path} HTTP/1.1`, `host: localhost:${this.port}`];
     for (const name in headers) lines.push(`${name}: ${headers[name]}`);
     if (body !== undefined) lines.push(`content-length: ${Buffer.byteLength(body)}`);
@@ -37,8 +44,10 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
       const lost = (error?: Error): void => {
-        if (this.#socket === socket) this.#socket = undefined;
         reject(error ?? new Error('closed'));
+        // One that was given up for another has no say.
+        if (this.#socket !== socket) return;
+        this.#socket = undefined;
         const waiting = this.#waiting;
         this.#waiting = undefined;
         waiting?.reject(error ?? new Error(`connection to port ${this.port} closed before the answer`));

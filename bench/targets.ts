@@ -11,7 +11,7 @@ import { type Running, startProcess } from './processes.ts';
 
 export const PASSWORD = 'correct horse battery staple';
 export const REDIRECT = 'http://localhost:1/callback';
-export const USERS = 64;
+export const USERS = 16;
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('..', import.meta.url));
