@@ -12,11 +12,14 @@ export function answers(): Middleware {
     // Sent, or the client has gone: there is nobody left whose waiting could tell them anything.
     ctx.res.once('close', () => {
       answer.isOut = true;
-      for (const work of answer.works.splice(0)) work();
+      for (const work of answer.works.splice(0)) current.exit(work);
     });
     return current.run(answer, next);
   };
 }
+
+/** Whether what runs belongs to a request, and is no chore beside them. */
+export const isInRequest = (): boolean => current.getStore() !== undefined;
 
 /**
  * Does it when the answer to this request is out; at once where there is no request or its answer is out already. For
@@ -24,6 +27,6 @@ export function answers(): Middleware {
  */
 export function afterAnswer(work: () => void): void {
   const answer = current.getStore();
-  if (answer === undefined || answer.isOut) work();
+  if (answer === undefined || answer.isOut) current.exit(work);
   else answer.works.push(work);
 }

@@ -230,7 +230,12 @@ const askingForAddress: Flow = {
       isDone: done('email_asked'),
       state,
       async works() {
-        expect((await agent.open(await mailedLink(stage, next))).html).to.contain('Use this address');
+        // Asked twice, the first mail comes too, and its link is over: what counts is the newest.
+        for (const deadline = Date.now() + 20_000; ; ) {
+          const { html } = await agent.open(await mailedLink(stage, next));
+          if (html.includes('Use this address')) return;
+          expect(Date.now(), html).to.be.lessThan(deadline);
+        }
       },
     };
   },

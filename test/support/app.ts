@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { type Latchkey, startLatchkey } from '../../src/app.ts';
+import { isInRequest } from '../../src/http/after-answer.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { ResolveTxt } from '../../src/apps/domains/name-servers.ts';
 import type { DatabaseOptions } from '../../src/storage/database.ts';
@@ -49,6 +50,7 @@ export type TestLatchkey = {
 export type TestOptions = {
   driver?: Driver;
   env?: Record<string, string>;
+  /** What observes is told of what requests do, not of the chores beside them. */
   observe?: DatabaseOptions['observe'];
   observeCommit?: DatabaseOptions['observeCommit'];
   observeRedis?: ObserveRedis;
@@ -97,9 +99,9 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
     log,
     version: 'test',
     root,
-    ...(options.observe ? { observe: options.observe } : {}),
-    ...(options.observeCommit ? { observeCommit: options.observeCommit } : {}),
-    ...(options.observeRedis ? { observeRedis: options.observeRedis } : {}),
+    ...(options.observe ? { observe: inRequests(options.observe) } : {}),
+    ...(options.observeCommit ? { observeCommit: inRequests(options.observeCommit) } : {}),
+    ...(options.observeRedis ? { observeRedis: inRequests(options.observeRedis) } : {}),
     resolveTxt: options.resolveTxt,
   });
   return {
@@ -117,6 +119,12 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
     },
   };
 }
+
+const inRequests =
+  <T>(observe: (seen: T) => void) =>
+  (seen: T): void => {
+    if (isInRequest()) observe(seen);
+  };
 
 async function asOwner<Row>(
   database: { host: string; database: string },
