@@ -246,7 +246,7 @@ async function main(): Promise<void> {
   const queue = shots.flatMap((shot) => (['phone', 'desktop'] as const).map((device) => ({ shot, device })));
   let pictures = 0;
   const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
     args: ['--no-sandbox'],
   });
   const complaints: string[] = [];
