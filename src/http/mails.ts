@@ -1,5 +1,6 @@
+import { timeIn } from './clock.ts';
 import { deviceInWords, type NamedDevice } from './device-in-words.ts';
-import { t, timeIn, type MessageValues } from './messages.ts';
+import { t, type MessageValues } from './messages.ts';
 
 /** What a mail says, apart from how it looks; the HTML and the text part are two renderings of it. */
 export type MailContent = {

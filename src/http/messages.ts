@@ -14,7 +14,6 @@ const catalogues = new Map<Locale, ReadonlyMap<string, string>>(
   LOCALES.map((locale) => [locale, readCatalogue(locale)]),
 );
 const compiled = new Map<string, IntlMessageFormat>();
-const clocks = new Map<Locale, Intl.DateTimeFormat>();
 
 function readCatalogue(locale: Locale): ReadonlyMap<string, string> {
   const json: unknown = JSON.parse(readFileSync(new URL(`${locale}.json`, DIRECTORY), 'utf8'));
@@ -105,23 +104,4 @@ export function scopeWords(
       detail: t(locale, `scope.${key}.detail`, { name }),
     };
   });
-}
-
-/** A moment as people write it. The server does not know the reader's time zone, so it names the one it uses. */
-export function timeIn(locale: string, iso: string): string {
-  const date = new Date(iso);
-  if (Number.isNaN(date.getTime())) return iso;
-  return `${clockFor(locale).format(date)} UTC`;
-}
-
-function clockFor(locale: string): Intl.DateTimeFormat {
-  const known = asLocale(locale) ?? 'en';
-  let clock = clocks.get(known);
-  // As dear as the rest of a mail: made once.
-  if (clock === undefined)
-    clocks.set(
-      known,
-      (clock = new Intl.DateTimeFormat(known, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })),
-    );
-  return clock;
 }

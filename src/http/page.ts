@@ -18,7 +18,7 @@ export function showPage(ctx: Context, deps: PageDeps, name: string, model: obje
   const html = deps.views.renderPage(
     name,
     { ...csrf, ...(state.startUrl === undefined ? {} : { start_url: state.startUrl }), ...model },
-    { locale: localeOf(ctx), nonce: state.nonce, app: state.app },
+    { locale: localeOf(ctx), nonce: state.nonce, app: state.app, timeZone: state.timeZone },
   );
   ctx.type = 'text/html; charset=utf-8';
   ctx.body = html;

@@ -40,6 +40,8 @@ export type RequestState = {
   app?: PageApp | undefined;
   /** `ui_locales` of the authorization request. */
   uiLocales?: string | undefined;
+  /** Of the person whom the page is for (IANA); UTC where it is not set. */
+  timeZone?: string | undefined;
   /** Scope of the form token that a page gets which brings none in its model. */
   csrfScope?: string | undefined;
   /** The pattern of the route, for metrics: set it where no router does. */

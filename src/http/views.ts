@@ -3,14 +3,21 @@ import { join, relative, sep } from 'node:path';
 import ejs, { type TemplateFunction } from 'ejs';
 import { accentCss, accentFrom } from './accent.ts';
 import type { Assets } from './assets.ts';
+import { type Clock, clockFor } from './clock.ts';
 import { deviceInWords, type NamedDevice } from './device-in-words.ts';
 import { composeMail, type MailModel } from './mails.ts';
-import { asLocale, directionOf, messageParts, t, timeIn, type MessageValues } from './messages.ts';
+import { asLocale, directionOf, messageParts, t, type MessageValues } from './messages.ts';
 
 /** `url`: below the origin of the page; in mails a whole one. Sizes in pixels of the file. */
 export type PageLogo = { url: string; width: number; height: number };
 export type PageApp = { app_id: string; name: string; accent?: string | null; logo?: PageLogo | undefined };
-export type PageOptions = { locale: string; nonce: string; app?: PageApp | undefined };
+/** `timeZone`: the reader's, where it is known. */
+export type PageOptions = {
+  locale: string;
+  nonce: string;
+  app?: PageApp | undefined;
+  timeZone?: string | undefined;
+};
 export type MailOptions = { locale: string; app?: PageApp | undefined };
 export type RenderedMail = { from_name: string; subject: string; html: string; text: string };
 export type Views = {
@@ -61,13 +68,14 @@ function templatesIn(viewsDir: string): Map<string, TemplateFunction> {
   return templates;
 }
 
-function wordsFor(locale: string) {
+function wordsFor(locale: string, timeZone?: string) {
+  let clock: Clock | undefined;
   return {
     locale,
     dir: directionOf(locale),
     t: (key: string, values?: MessageValues) => t(locale, key, values),
     parts: (key: string, values: MessageValues) => messageParts(locale, key, values),
-    when: (iso: string) => timeIn(locale, iso),
+    when: (iso: string) => (clock ??= clockFor(locale, timeZone))(iso),
     device_of: (named: NamedDevice) => deviceInWords(locale, named),
   };
 }
@@ -86,7 +94,7 @@ export function createViews({ viewsDir, assets }: { viewsDir: string; assets: As
       const locale = ENGLISH_ONLY.test(name) ? 'en' : (asLocale(options.locale) ?? 'en');
       return template(name)({
         ...model,
-        ...wordsFor(locale),
+        ...wordsFor(locale, options.timeZone),
         app: options.app ?? null,
         nonce: options.nonce,
         for_developers: ENGLISH_ONLY.test(name),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isTimeZone } from '../kernel/time-zone.ts';
 
 /** One line of text: no control characters, no direction overrides that would disguise it in a list. */
 const line = (max: number) =>
@@ -15,14 +16,6 @@ const lines = (max: number) =>
     .max(max)
     .regex(/^(?:[^\p{Cc}\u202a-\u202e\u2066-\u2069]|\r?\n)*$/u, 'must be plain text');
 const webAddress = z.url({ protocol: /^https$/, error: 'must be an https address' }).max(2048);
-
-const isTimeZone = (value: string) => {
-  try {
-    return Boolean(new Intl.DateTimeFormat('en', { timeZone: value }));
-  } catch {
-    return false;
-  }
-};
 
 const isLanguage = (value: string) => {
   try {

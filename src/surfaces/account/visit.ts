@@ -16,6 +16,7 @@ import { homeIssuer, serviceAt } from '../../oidc/served.ts';
 import { authorOf } from '../../sign-in/author.ts';
 import { scoped } from '../../storage/database.ts';
 import { enrolledFactors, hasFactor } from '../../users/factors/enrolled.ts';
+import { userById } from '../../users/store.ts';
 import type { AccountDeps } from './deps.ts';
 import { noSuchApp, notSignedIn } from './errors.ts';
 import { askedByWord, fieldsOfWayBack, type WayBack, wayBackOf, wordOfWayBack } from './way-back.ts';
@@ -70,7 +71,9 @@ export function onAccount(deps: AccountDeps, page: AccountPage, handler: Handler
     if (!session) return goSignIn({ ctx, deps, snapshot, at, wayBack }, page);
     // A token of the session that showed the form: one left over from another person's visit does nothing.
     const csrfScope = accountCsrfScope(appId, session);
-    stateOf(ctx).csrfScope = csrfScope;
+    const state = stateOf(ctx);
+    state.csrfScope = csrfScope;
+    state.timeZone = (await userById(scoped(deps.db, appId), appId, session.userId))?.profile.zoneinfo;
     if (ctx.method === 'POST') requireCsrf(ctx, csrfScope, form.csrf);
     const by: Author = { ...authorOf(ctx), actor: { type: 'user', id: session.userId } };
     const lacksFactor = await isFactorMissing(deps, snapshot, session);

@@ -77,6 +77,26 @@ for (const driver of drivers) {
       expect((await user()).profile).to.deep.equal({ name: 'Ada King', locale: 'de' });
     });
 
+    it('tell times in the zone that people chose, by its name, and in UTC until then', async () => {
+      const agent = await enter();
+      const times = async (): Promise<string[]> =>
+        [...(await agent.open(account('/activity'))).html.matchAll(/<time[^>]*>([^<]+)</g)].map(
+          ([, text]) => text!,
+        );
+      for (const time of await times()) expect(time).to.match(/\d\u00a0[AP]M\u00a0UTC$/);
+      const profile = await agent.open(account('/profile'));
+      await submit(agent, profile, { zoneinfo: 'Asia/Kathmandu' }, '/profile');
+      const [saved] = await latchkey.sql<{ at: Date }>(
+        `select occurred_at as at from audit_events where user_id = $1 order by occurred_at desc limit 1`,
+        [userId],
+      );
+      // A quarter of an hour from any other zone: nothing else could say so.
+      const there = new Date(saved!.at.getTime() + (5 * 60 + 45) * 60_000);
+      const minutes = String(there.getUTCMinutes()).padStart(2, '0');
+      const [newest] = await times();
+      expect(newest).to.match(new RegExp(`${there.getUTCHours() % 12 || 12}:${minutes}.[AP]M.GMT\\+5:45$`));
+    });
+
     it('keep what was typed beside what is wrong with it, and save none of it', async () => {
       const agent = await enter();
       const page = await agent.open(account('/profile'));
