@@ -1,3 +1,5 @@
+--@ locks: nothing that serves
+--@ serves: programs since 0001
 -- The first schema. Locks nothing that serves: it runs on an empty database.
 -- Every table with an app_id is under forced row-level security (see the end); tables without one hold
 -- nothing of any app, or are read by the operator's role alone.

@@ -1,3 +1,6 @@
+--@ locks: signing_keys (access exclusive), a moment: few rows, and no column is written into them
+--@ locks: deployment_keys (access exclusive), a moment: as above
+--@ serves: programs since 0001
 -- When a signing key begins to sign and when it leaves the published set, decided by this database's clock.
 -- Locks signing_keys and deployment_keys for a moment; both are small.
 

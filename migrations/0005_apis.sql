@@ -1,3 +1,5 @@
+--@ locks: apps (share row exclusive), a moment: new tables refer to it
+--@ serves: programs since 0001
 -- An app's APIs: what its access tokens may be for (RFC 8707). Two new tables; nothing that serves is locked.
 
 create table apis (

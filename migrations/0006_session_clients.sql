@@ -1,3 +1,6 @@
+--@ locks: sessions (share row exclusive), a moment: a new table refers to it, its index is built beforehand
+--@ locks: clients (share row exclusive), a moment: a new table refers to it
+--@ serves: programs since 0001
 -- Which clients a session was used for, and at which issuers: whoever ends it tells each of them
 -- (OpenID Connect Back-Channel Logout 1.0). Locks: writers of sessions wait while the one index is built.
 

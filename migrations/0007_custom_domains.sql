@@ -1,3 +1,6 @@
+--@ locks: apps (share row exclusive), a moment: new tables refer to it
+--@ locks: refresh_tokens (access exclusive), a moment: a wider check, which rows of before need not be read for
+--@ serves: programs since 0001
 -- Domains of apps. Nothing that serves is locked for long: two new tables, and one check that is wider than before.
 
 create table domains (

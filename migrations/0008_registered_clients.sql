@@ -1,3 +1,6 @@
+--@ locks: apps (share row exclusive), a moment: a new table refers to it
+--@ locks: clients (share row exclusive), a moment: a new table refers to it
+--@ serves: programs since 0001
 -- Clients that came by themselves: by dynamic registration (RFC 7591), or by a document at the address that is their
 -- client_id. Two new tables; nothing that serves is locked.
 

@@ -1,3 +1,5 @@
+--@ locks: apps (share row exclusive), a moment: a new table refers to it
+--@ serves: programs since 0001
 -- The hook that an app's tokens are asked about before they are issued. One new table; nothing that serves is locked.
 
 create table token_hooks (

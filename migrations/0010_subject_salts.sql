@@ -1,3 +1,5 @@
+--@ locks: apps (share row exclusive), a moment: a new table refers to it
+--@ serves: programs since 0001
 -- What makes an app's pairwise subjects its own. One new table; nothing that serves is locked.
 
 create table subject_salts (

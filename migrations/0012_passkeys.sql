@@ -1,3 +1,5 @@
+--@ locks: users (share row exclusive), a moment: a new table refers to it
+--@ serves: programs since 0001
 -- Passkeys (WebAuthn credentials) of users. Two new tables; nothing that serves is locked.
 
 -- What an authenticator keeps in place of the user: random, made once, and says nothing about who it is.

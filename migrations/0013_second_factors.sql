@@ -1,3 +1,5 @@
+--@ locks: users (access exclusive), a moment: a column without a value, and new tables refer to it
+--@ serves: programs since 0001
 -- What a person shows beside the first proof, and who was let off showing it for a while.
 
 alter table users add column access_ended_at timestamptz; -- a sign-in that was begun before this one is never finished

@@ -1,3 +1,6 @@
+--@ locks: users (share row exclusive), a moment: new tables refer to it
+--@ locks: audit_events (share), a moment: its index is built beforehand
+--@ serves: programs since 0001
 -- What people change about their accounts themselves. Two new tables, and an index that the list of a user's own
 -- events needs: making it holds up writes to the audit trail for as long as it takes to read it once.
 

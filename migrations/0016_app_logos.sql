@@ -1,3 +1,5 @@
+--@ locks: apps (access exclusive), a moment: a column without a value, and a new table refers to it
+--@ serves: programs since 0001
 -- The picture that an app's pages and mails show. One new table and one nullable column; nothing that serves is locked.
 
 alter table apps add column logo jsonb;       -- {"digest", "width", "height"}: which picture is shown; null: none

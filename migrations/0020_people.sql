@@ -1,3 +1,5 @@
+--@ locks: nothing that serves
+--@ serves: programs since 0001
 -- A user with address and number, as the server reads them again and again: as one column of whatever statement needs the
 -- person anyway. No table is locked, nothing is rewritten. Whoever asks sees what they may see of the tables below.
 

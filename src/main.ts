@@ -6,7 +6,7 @@ import { administer } from './administer.ts';
 import { backUp, move, restore } from './back-up.ts';
 import { routeTable, startLatchkey } from './app.ts';
 import { startCluster } from './cluster.ts';
-import { migrateOnly } from './open-stores.ts';
+import { migrateOnly, planOnly } from './open-stores.ts';
 import { runCommandLine } from './surfaces/cli/run.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -22,6 +22,7 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
       : startLatchkey({ config, log, version, root, held: cluster.isWorker }),
   routes: routeTable,
   migrate: (config, log) => migrateOnly({ config, log, migrationsDir: join(root, 'migrations') }),
+  planMigration: (config, log) => planOnly({ config, log, migrationsDir: join(root, 'migrations') }),
   administer: (config, log) => administer({ config, log, root }),
   backUp: (copying, sink) => backUp({ ...copying, ...ours }, sink),
   restore: (copying, source) => restore({ ...copying, ...ours }, source),

@@ -14,8 +14,9 @@ import { runningPostgres, startEmbeddedPostgres } from './storage/embedded-postg
 import type { EphemeralStore } from './storage/ephemeral.ts';
 import { ephemeralOnPostgres } from './storage/ephemeral-postgres.ts';
 import { ephemeralOnRedis } from './storage/ephemeral-redis.ts';
-import { assertServerRole, type Login, migrate } from './storage/migrate.ts';
+import { migrate, type Plan, planMigrations } from './storage/migrate.ts';
 import type { ObserveRedis, RedisConnection } from './storage/redis.ts';
+import { assertServerRole, type Login } from './storage/roles.ts';
 import type { Logger } from './telemetry/log.ts';
 
 export type Stores = {
@@ -107,6 +108,16 @@ export async function migrateOnly(options: OpenOptions): Promise<string[]> {
   const where = await locateDatabase(options);
   try {
     return await migrateAt(where, options);
+  } finally {
+    await where.stop();
+  }
+}
+
+/** What migrating would do. Changes nothing. */
+export async function planOnly(options: OpenOptions): Promise<Plan> {
+  const where = await locateDatabase({ ...options, attach: true });
+  try {
+    return await planMigrations({ ...where, migrationsDir: options.migrationsDir });
   } finally {
     await where.stop();
   }

@@ -4,6 +4,7 @@ import type { AppsDeps } from '../../apps/change-app.ts';
 import type { Config } from '../../config/config.ts';
 import type { Route } from '../../http/route-table.ts';
 import type { DumpEnd, Progress } from '../../storage/dump/format.ts';
+import type { Plan } from '../../storage/migrate.ts';
 import type { Resealed } from '../../storage/reseal.ts';
 import type { Logger } from '../../telemetry/log.ts';
 
@@ -26,6 +27,8 @@ export type Program = {
   start(config: Config, log: Logger): Promise<{ close(): Promise<void> }>;
   /** Brings the schema up to date; the names of what was applied. */
   migrate(config: Config, log: Logger): Promise<string[]>;
+  /** What it would do. */
+  planMigration(config: Config, log: Logger): Promise<Plan>;
   /** Everything that this version answers. */
   routes(config: Config): readonly Route[];
   administer(config: Config, log: Logger): Promise<Administration>;
