@@ -10,6 +10,7 @@ import { createInbox } from './delivery/inbox.ts';
 import { assetRoutes } from './http/assets.ts';
 import type { HttpDeps } from './http/http-deps.ts';
 import { outerMiddleware } from './http/outer-middleware.ts';
+import { drain } from './http/drain.ts';
 import { createHttpServer } from './http/server.ts';
 import { answering, type Route, routesOf, unused } from './http/route-table.ts';
 import { deriveKey, macOf } from './kernel/secret.ts';
@@ -61,7 +62,6 @@ export type Latchkey = {
 const SWEEP_EVERY_MS = 60_000;
 const KEYS_EVERY_MS = 60_000;
 const GRAVES_EVERY_MS = 1000;
-const DRAIN_LIMIT_MS = 25_000;
 
 /** The composition root: the only place that knows every part. Listening when it resolves. */
 export async function startLatchkey(options: StartOptions): Promise<Latchkey> {
@@ -275,13 +275,4 @@ function listen(server: Server, config: Config): Promise<void> {
       resolve();
     });
   });
-}
-
-/** Requests under way are finished; connections that only wait are closed at once. */
-async function drain(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  server.closeIdleConnections();
-  const limit = setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS);
-  await closed;
-  clearTimeout(limit);
 }

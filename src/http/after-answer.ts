@@ -1,9 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Middleware } from 'koa';
+import { withDeadline, withoutDeadline } from '../kernel/deadline.ts';
 
 type Answer = { isOut: boolean; works: (() => void)[] };
 
 const current = new AsyncLocalStorage<Answer>();
+
+/** How long a request may work, from when it was read: who waits longer has gone, and comes again. */
+const WORKING_LIMIT_MS = 8000;
+
+const outside = (work: () => void): void => current.exit(() => withoutDeadline(work));
 
 /** Lets what runs inside a request leave work for the time after its answer. */
 export function answers(): Middleware {
@@ -12,9 +18,15 @@ export function answers(): Middleware {
     // Sent, or the client has gone: there is nobody left whose waiting could tell them anything.
     ctx.res.once('close', () => {
       answer.isOut = true;
-      for (const work of answer.works.splice(0)) current.exit(work);
+      for (const work of answer.works.splice(0)) outside(work);
     });
-    return current.run(answer, next);
+    return current.run(answer, () =>
+      withDeadline(WORKING_LIMIT_MS, (begin) => {
+        // A body that takes long is not ours to answer for.
+        ctx.req.once('end', begin);
+        return next();
+      }),
+    );
   };
 }
 
@@ -27,6 +39,6 @@ export const isInRequest = (): boolean => current.getStore() !== undefined;
  */
 export function afterAnswer(work: () => void): void {
   const answer = current.getStore();
-  if (answer === undefined || answer.isOut) current.exit(work);
+  if (answer === undefined || answer.isOut) outside(work);
   else answer.works.push(work);
 }

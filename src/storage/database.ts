@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { remainingMs } from '../kernel/deadline.ts';
 import { unavailable, unstorableText } from '../kernel/problem.ts';
 import type { Statement } from './sql.ts';
 
@@ -20,6 +21,10 @@ export type DatabaseOptions = {
   /** Called with the statements of a commit that was acknowledged; a throw loses that answer. For fault tests. */
   observeCommit?: (statements: readonly Statement[]) => void;
 };
+
+const CONNECT_LIMIT_MS = 3000;
+const QUERY_LIMIT_MS = 12_000;
+const ROLLBACK_LIMIT_MS = 1000;
 
 /** How many may wait for one of the pool's connections, each up to three seconds. */
 const MOST_WAITING = 500;
@@ -62,9 +67,9 @@ export class Database {
       ...options.connection,
       max: options.poolSize ?? 10,
       application_name: options.applicationName,
-      connectionTimeoutMillis: 3000,
+      connectionTimeoutMillis: CONNECT_LIMIT_MS,
       statement_timeout: 10_000,
-      query_timeout: 12_000,
+      query_timeout: QUERY_LIMIT_MS,
       idle_in_transaction_session_timeout: 15_000,
       keepAlive: true,
       // Lets begin, the app's setting and the first statement travel in one message: one round trip.
@@ -81,9 +86,9 @@ export class Database {
   ): Promise<Row[]> {
     return this.#withClient(async (client) => {
       this.#observe?.(statement);
-      const opened = client.query(opening(appId));
-      const result = client.query(statement);
-      const closed = client.query('commit');
+      const opened = client.query(inTime({ text: opening(appId) }));
+      const result = client.query(inTime(statement));
+      const closed = client.query(inTime({ text: 'commit' }));
       const [first, second, third] = await Promise.allSettled([opened, result, closed]);
       if (second.status === 'rejected') throw second.reason;
       if (first.status === 'rejected') throw first.reason;
@@ -97,7 +102,7 @@ export class Database {
   async transaction<T>(appId: string | undefined, work: (tx: Transaction) => Promise<T>): Promise<T> {
     const afterwards: (() => Promise<void> | void)[] = [];
     const outcome = await this.#withClient(async (client) => {
-      const opened = client.query(opening(appId));
+      const opened = client.query(inTime({ text: opening(appId) }));
       const sent: Statement[] = [];
       // The first statement is sent right behind; its own failure says more than this one's.
       opened.catch(() => {});
@@ -106,19 +111,21 @@ export class Database {
           query: async <Row>(statement: Statement) => {
             this.#observe?.(statement);
             sent.push(statement);
-            return (await client.query(statement)).rows as Row[];
+            return (await client.query(inTime(statement))).rows as Row[];
           },
           afterCommit: (after) => afterwards.push(after),
         });
         await opened;
-        const commit = await client.query('commit');
+        const commit = await client.query(inTime({ text: 'commit' }));
         // Postgres answers a commit of a failed transaction with ROLLBACK, not with an error.
         if (commit.command !== 'COMMIT') throw new Error('the transaction was rolled back');
         this.#observeCommit?.(sent);
         return value;
       } catch (error) {
         // A connection that can not roll back is thrown away with its transaction.
-        await client.query('rollback').catch((cause: unknown) => client.emit('error', cause as Error));
+        await client
+          .query({ text: 'rollback', query_timeout: ROLLBACK_LIMIT_MS } as pg.QueryConfig)
+          .catch((cause: unknown) => client.emit('error', cause as Error));
         throw error;
       }
     });
@@ -135,13 +142,30 @@ export class Database {
     await this.#pool.end();
   }
 
+  /** A connection, if there is one before the request has to be answered. */
+  async #connect(): Promise<pg.PoolClient> {
+    const left = remainingMs();
+    if (left !== undefined && left <= 0) throw outOfTime();
+    const asked = this.#pool.connect();
+    if (left === undefined || left >= CONNECT_LIMIT_MS) return asked;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), left);
+    });
+    const client = await Promise.race([asked, late]).finally(() => clearTimeout(timer));
+    if (client) return client;
+    // The one that comes too late is for somebody else.
+    asked.then((unused) => unused.release()).catch(() => {});
+    throw outOfTime();
+  }
+
   async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
     // Whoever would only wait for a time-out is told so now, and may come again when it makes sense.
     if (this.#pool.waitingCount >= MOST_WAITING)
       throw unavailable('Postgres', new Error(`${MOST_WAITING} are waiting for a connection already`));
     try {
-      client = await this.#pool.connect();
+      client = await this.#connect();
     } catch (error) {
       throw unavailable('Postgres', error);
     }
@@ -162,6 +186,16 @@ export class Database {
       client.release(broken);
     }
   }
+}
+
+const outOfTime = (): Error => unavailable('Postgres', new Error('the request has taken too long'));
+
+/** With what is left of the time of its request. Where nothing is left it is not sent any more. */
+function inTime(statement: pg.QueryConfig): pg.QueryConfig {
+  const left = remainingMs();
+  if (left === undefined || left >= QUERY_LIMIT_MS) return statement;
+  if (left <= 0) throw outOfTime();
+  return { ...statement, query_timeout: Math.ceil(left) } as pg.QueryConfig;
 }
 
 /**

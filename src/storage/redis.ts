@@ -49,6 +49,8 @@ const retryStrategy = (attempt: number): number => Math.min(50 * 2 ** Math.min(a
 const commonOptions = {
   connectTimeout: 3000,
   commandTimeout: 2000,
+  // A connection that swallows everything and never ends (a firewall that forgot it) is given up, not asked for ever.
+  socketTimeout: 3000,
   maxRetriesPerRequest: 0,
   enableOfflineQueue: false,
 } satisfies RedisOptions;

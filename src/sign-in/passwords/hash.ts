@@ -32,6 +32,9 @@ export type HasherOptions = {
   onWaiting?: (count: number) => void;
 };
 
+/** On a machine that is busy with other things a queue of the same length takes longer than anybody waits. */
+const LONGEST_WAIT_MS = 4000;
+
 function compareWith(argon2: Argon2, stored: string, password: string): Promise<boolean> {
   if (!isForeign(stored)) return argon2.verify(stored, foldPassword(password));
   // As it was typed: that is what the other system hashed. One that can not be read is never right.
@@ -50,7 +53,10 @@ export async function createPasswordHasher(options: HasherOptions = {}): Promise
   const argon2 = options.argon2 ?? (await fastestArgon2());
   const atOnce = options.atOnce ?? availableParallelism();
   const places = atOnce + (options.queueLimit ?? 64);
+  const begun = performance.now();
   const nobody = await argon2.hash('the hash that unknown addresses are compared with');
+  /** How long one takes these days. */
+  let takesMs = performance.now() - begun;
   const waiting: (() => void)[] = [];
   let taken = 0;
   let running = 0;
@@ -62,9 +68,11 @@ export async function createPasswordHasher(options: HasherOptions = {}): Promise
       await seat;
       options.onWaiting?.(waiting.length);
     } else running += 1;
+    const seatedAt = performance.now();
     try {
       return await work();
     } finally {
+      takesMs += (performance.now() - seatedAt - takesMs) / 8;
       // A seat is handed over rather than freed: nobody who comes later can overtake.
       const next = waiting.shift();
       if (next) next();
@@ -82,7 +90,7 @@ export async function createPasswordHasher(options: HasherOptions = {}): Promise
     },
   };
   const inTurn = async <T>(work: (hashing: Hashing) => Promise<T>): Promise<T> => {
-    if (taken >= places) throw tooBusyToHash();
+    if (taken >= places || (taken / atOnce) * takesMs > LONGEST_WAIT_MS) throw tooBusyToHash();
     taken += 1;
     try {
       return await work(hashing);

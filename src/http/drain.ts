@@ -1,0 +1,27 @@
+import type { Server, ServerResponse } from 'node:http';
+import { Server as NetServer } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+
+const DRAIN_LIMIT_MS = 25_000;
+const IDLE_MS = 1000;
+
+/**
+ * Takes no new connections, and finishes what is on those there are. Each answer from now on is the last of its
+ * connection and says so: a proxy that keeps connections sends its next request elsewhere, and none into one that is
+ * being closed. Connections that nobody uses for a while are closed.
+ */
+export async function drain(server: Server, { limitMs = DRAIN_LIMIT_MS } = {}): Promise<void> {
+  server.prependListener('request', (_request: unknown, response: ServerResponse) => {
+    response.setHeader('connection', 'close');
+  });
+  // What the kernel has taken already is ours to answer: it is read before the door is shut.
+  await turn();
+  await turn();
+  // Not that of http, which would cut idle connections at once, and with them requests that are on their way.
+  const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS);
+  const limit = setTimeout(() => server.closeAllConnections(), limitMs);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(limit);
+}

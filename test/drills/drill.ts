@@ -1,0 +1,212 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Sender, type Scene } from './flows.ts';
+import { type Entry, type Figures, figuresOf, History, isFailed } from './history.ts';
+import { Ledger } from './ledger.ts';
+import { runLoad } from './load.ts';
+import { inTime } from './patience.ts';
+import { beginTrail, type Leave, settle } from './settle.ts';
+import { makeWorld, type World, type WorldOptions } from './world.ts';
+
+/** What a drill works with while the load runs. */
+export type Stage = {
+  world: World;
+  scene: Scene;
+  sender: Sender;
+  /** How long the fault lasts. */
+  faultMs: number;
+  /** The fault is over from here on. Without it, it ends when `fault` does. */
+  healed(): void;
+  /** Of the same run. */
+  before(): Entry[];
+  /** Everything since a moment of the history. */
+  since(moment: number): Entry[];
+  /** Something that must hold. */
+  must(holds: boolean, what: string): void;
+  note(what: string): void;
+};
+
+export type Drill = {
+  number: number;
+  name: string;
+  /** In one line: what is done. */
+  does: string;
+  leave?: Leave;
+  world?: Omit<WorldOptions, 'tree'>;
+  /** Why it can not be run here; undefined: it can. */
+  missing?: () => string | undefined;
+  /** Before the load. */
+  prepare?(world: World, sender: Sender): Promise<void>;
+  /** Does it, waits, and makes it undone. */
+  fault(stage: Stage): Promise<void>;
+  /** After the load, when everything is at rest. */
+  afterwards?(stage: Stage): Promise<void>;
+  /** Whatever was made beside the world; after its end, however that came. */
+  cleanUp?(): Promise<void>;
+  /** Nobody may notice: no request fails at any time. */
+  isSmooth?: boolean;
+  /** The limit for coming back to the state of before, in seconds. */
+  recoversWithin?: number;
+};
+
+export type Outcome = { violations: string[]; lines: string[] };
+
+export type RunOptions = { seconds: number; tree: string };
+
+/** Fewer than this are refused by accident, in shares of the requests of one window. */
+const NOISE_OF_FAILURES = 0.01;
+const ENOUGH_REQUESTS = 100;
+const WINDOW_MS = 2000;
+const DEFAULT_RECOVERY_S = 30;
+
+export async function runDrill(drill: Drill, { seconds, tree }: RunOptions): Promise<Outcome> {
+  const world = await makeWorld({ tree, ...drill.world });
+  try {
+    return await drillIn(world, drill, seconds);
+  } catch (error) {
+    for (const { said, port } of world.instances)
+      console.error(`— instance ${port} said —\n${said.slice(-3000)}`);
+    throw error;
+  } finally {
+    await world.end();
+    await drill.cleanUp?.();
+  }
+}
+
+async function drillIn(world: World, drill: Drill, seconds: number): Promise<Outcome> {
+  const history = new History();
+  const ledger = new Ledger();
+  const state = { isOver: false };
+  const scene: Scene = { ...world, history, ledger, isOver: () => state.isOver };
+  const lines: string[] = [];
+  await drill.prepare?.(world, new Sender(scene, 'preparing'));
+  await beginTrail(world, scene);
+  const load = runLoad(scene, world);
+  let broken: unknown;
+  load.catch((error: unknown) => {
+    broken = error;
+  });
+  // The first seconds compile and fill caches.
+  await sleep(Math.min(4000, seconds * 200));
+  const begunAt = history.now();
+  await sleep(seconds * 350);
+  // On a slow machine, until there is something to compare with.
+  await inTime(() => between(history, begunAt, history.now()).length >= ENOUGH_REQUESTS, 60_000);
+  const faultAt = history.now();
+  let healedAt = 0;
+  const stage: Stage = {
+    world,
+    scene,
+    sender: new Sender(scene, 'drill'),
+    faultMs: seconds * 350,
+    healed: () => {
+      healedAt ||= history.now();
+    },
+    before: () => between(history, begunAt, faultAt),
+    since: (moment) => between(history, moment, Number.POSITIVE_INFINITY),
+    must: (holds, what) => {
+      if (!holds) ledger.violate('must', what);
+    },
+    note: (what) => lines.push(what),
+  };
+  await drill.fault(stage);
+  stage.healed();
+  const recovery = await waitForRecovery(stage, { begunAt, faultAt, healedAt }, drill);
+  await sleep(seconds * 150);
+  state.isOver = true;
+  await load;
+  if (broken) throw broken;
+  if (drill.isSmooth) expectSmooth(stage.since(faultAt), stage);
+  lines.push(...(await settle(world, scene, drill.leave ?? {})));
+  await drill.afterwards?.(stage);
+  lines.unshift(...figures(history, { begunAt, faultAt, healedAt }, recovery), ...refusals(history, faultAt));
+  return { violations: ledger.violations, lines };
+}
+
+function expectSmooth(entries: readonly Entry[], { must }: Stage): void {
+  const failed = entries.filter(
+    ({ status, took }) => Number.isFinite(took) && (status === 0 || status >= 500),
+  );
+  const whats = [
+    ...new Set(failed.map(({ what, status, said }) => `${what} ${status} ${said.slice(0, 60)}`)),
+  ];
+  must(failed.length === 0, `${failed.length} requests failed: ${whats.slice(0, 5).join('; ')}`);
+}
+
+const between = ({ entries }: History, from: number, to: number): Entry[] =>
+  entries.filter(({ at, by }) => at >= from && at < to && by.startsWith('sender'));
+
+type Moments = { begunAt: number; faultAt: number; healedAt: number };
+
+/**
+ * I6. Back when, for two windows in a row, the share of failures and the slowest hundredth are within a tenth of those
+ * before. The measure is the worst window before: how much they differ without a fault is the noise of this machine.
+ * `undefined`: never in time.
+ */
+async function waitForRecovery(
+  { scene, must }: Stage,
+  at: Moments,
+  drill: Drill,
+): Promise<number | undefined> {
+  const { history } = scene;
+  const calm = windows(between(history, at.begunAt, at.faultAt), at.begunAt, at.faultAt);
+  const slowest = Math.max(...calm.map(({ p99 }) => p99)) * 1.1;
+  const failing = Math.max(...calm.map(shareFailed)) * 1.1 + NOISE_OF_FAILURES;
+  const limitMs = (drill.recoversWithin ?? DEFAULT_RECOVERY_S) * 1000;
+  for (;;) {
+    const now = history.now();
+    const later = windows(between(history, at.healedAt, now), at.healedAt, now);
+    const good = later.map(
+      (figures) => figures.requests > 0 && shareFailed(figures) <= failing && figures.p99 <= slowest,
+    );
+    const first = good.findIndex((one, i) => one && good[i + 1]);
+    if (first >= 0) return first * WINDOW_MS;
+    if (now - at.healedAt > limitMs + 2 * WINDOW_MS) break;
+    await sleep(200);
+  }
+  const now = history.now();
+  const seen = windows(between(history, at.healedAt, now), at.healedAt, now).map(
+    (one) => `${Math.round(100 * shareFailed(one))} % ${Math.round(one.p99)} ms`,
+  );
+  must(
+    false,
+    `I6: not as before within ${limitMs / 1000} s (allowed ${Math.round(100 * failing)} % and ${Math.round(slowest)} ms; seen ${seen.join(', ')})`,
+  );
+  return undefined;
+}
+
+const shareFailed = ({ requests, failed }: Figures): number => (requests === 0 ? 0 : failed / requests);
+
+/** Whole windows by the moment a request began; those under way count as slow as they are by now. */
+function windows(entries: readonly Entry[], from: number, to: number): Figures[] {
+  const found: Figures[] = [];
+  for (let start = from; start + WINDOW_MS <= to; start += WINDOW_MS)
+    found.push(figuresOf(entries.filter(({ at }) => at >= start && at < start + WINDOW_MS)));
+  return found;
+}
+
+function figures(history: History, at: Moments, recovery: number | undefined): string[] {
+  const line = (name: string, from: number, to: number): string => {
+    const { requests, failed, p50, p99 } = figuresOf(
+      between(history, from, to).filter(({ took }) => took !== Number.POSITIVE_INFINITY),
+    );
+    return `${name} ${requests} requests, ${failed} refused, p50 ${Math.round(p50)} ms, p99 ${Math.round(p99)} ms`;
+  };
+  return [
+    line('before:', at.begunAt, at.faultAt),
+    line('during:', at.faultAt, at.healedAt),
+    `${line('after: ', at.healedAt, Number.POSITIVE_INFINITY)}; as before ${recovery === undefined ? 'not in time' : recovery === 0 ? 'at once' : `after ${recovery / 1000} s`}`,
+  ];
+}
+
+/** The most frequent refusals since the fault. */
+function refusals(history: History, faultAt: number): string[] {
+  const counts = new Map<string, number>();
+  for (const entry of between(history, faultAt, Number.POSITIVE_INFINITY).filter(isFailed)) {
+    const key = entry.isUnmet
+      ? `${entry.status} (${entry.said.slice(0, 60)})`
+      : entry.status || `no answer (${entry.said.slice(0, 60)})`;
+    counts.set(`${key}`, (counts.get(`${key}`) ?? 0) + 1);
+  }
+  const most = [...counts].toSorted((a, b) => b[1] - a[1]).slice(0, 5);
+  return most.length ? [`refused: ${most.map(([what, times]) => `${times} × ${what}`).join(', ')}`] : [];
+}

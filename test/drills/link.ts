@@ -1,0 +1,100 @@
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+
+/** What a connection through it meets. */
+type Weather = {
+  /** Milliseconds that every piece waits, in each direction, and how much more at most. */
+  delayMs: number;
+  jitterMs: number;
+  /** New connections are reset. */
+  isRefusing: boolean;
+  /** What is sent disappears, in both directions; nobody is told (half-open, as behind a firewall that forgot). */
+  isBlackHole: boolean;
+};
+
+export type Link = {
+  readonly port: number;
+  /** Where new connections lead. */
+  pointTo(port: number): void;
+  set(weather: Partial<Weather>): void;
+  /** Resets the connections there are (RST). The share of them: 1 is all. */
+  reset(share?: number): void;
+  heal(): void;
+  readonly open: number;
+  stop(): Promise<void>;
+};
+
+const CALM: Weather = { delayMs: 0, jitterMs: 0, isRefusing: false, isBlackHole: false };
+
+/** A TCP proxy in front of a store, which can be delayed, cut, reset and made to swallow everything. */
+export async function startLink(target: number): Promise<Link> {
+  let port = target;
+  let weather = CALM;
+  const pairs = new Set<readonly [Socket, Socket]>();
+  const server = createServer({ noDelay: true }, (client) => {
+    if (weather.isRefusing) {
+      client.on('error', () => {});
+      client.resetAndDestroy();
+      return;
+    }
+    const store = connect({ port, host: '127.0.0.1', noDelay: true });
+    const pair = [client, store] as const;
+    pairs.add(pair);
+    carry(client, store, () => weather);
+    carry(store, client, () => weather);
+    for (const socket of pair) {
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        pairs.delete(pair);
+        // Nobody hears of an end in a black hole.
+        if (!weather.isBlackHole) for (const end of pair) end.destroy();
+      });
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const reset = (share = 1): void => {
+    for (const pair of [...pairs].slice(0, Math.ceil(pairs.size * share)))
+      for (const socket of pair) socket.resetAndDestroy();
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    pointTo(next) {
+      port = next;
+    },
+    set(change) {
+      weather = { ...weather, ...change };
+    },
+    reset,
+    heal() {
+      const wasBlackHole = weather.isBlackHole;
+      weather = CALM;
+      // What was swallowed is gone, and these connections can not go on without it.
+      if (wasBlackHole) reset();
+    },
+    get open() {
+      return pairs.size;
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        reset();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+/** In order, whatever the delay. */
+function carry(from: Socket, to: Socket, weather: () => Weather): void {
+  let lastAt = 0;
+  from.on('data', (piece: Buffer) => {
+    const { delayMs, jitterMs, isBlackHole } = weather();
+    if (isBlackHole) return;
+    const at = Math.max(lastAt, performance.now() + delayMs + Math.random() * jitterMs);
+    if (delayMs === 0 && jitterMs === 0 && lastAt <= performance.now()) {
+      to.write(piece);
+      return;
+    }
+    lastAt = at;
+    setTimeout(() => {
+      if (!to.destroyed) to.write(piece);
+    }, at - performance.now());
+  });
+}
