@@ -90,6 +90,8 @@ export type Config = {
   webConcurrency: number;
   /** Of each process. */
   maxConnections: number;
+  /** Seconds. */
+  requestTimeout: number;
   /** What works but deserves a look; printed at the start. */
   warnings: readonly string[];
 };

@@ -115,6 +115,7 @@ function plainValues({
     metricsToken: values.METRICS_TOKEN,
     webConcurrency: values.WEB_CONCURRENCY ?? 1,
     maxConnections: values.MAX_CONNECTIONS ?? 10_000,
+    requestTimeout: values.REQUEST_TIMEOUT ?? 8,
   } as const;
 }
 

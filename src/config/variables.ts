@@ -186,6 +186,12 @@ export const environmentSchema = z.object({
     default: '`10000`',
     example: '20000',
   }),
+  REQUEST_TIMEOUT: variable(format.wholeNumber(1, 60), {
+    sentence:
+      'How many seconds a request may take from when it was read; one that needs longer, because a store is slow or gone, is answered 503.',
+    default: '`8`',
+    example: '8',
+  }),
   WEB_CONCURRENCY: variable(format.wholeNumber(1, 64), {
     sentence: 'How many processes of this host serve requests, on one port.',
     default: '`1`',

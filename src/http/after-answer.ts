@@ -6,13 +6,13 @@ type Answer = { isOut: boolean; works: (() => void)[] };
 
 const current = new AsyncLocalStorage<Answer>();
 
-/** How long a request may work, from when it was read: who waits longer has gone, and comes again. */
-const WORKING_LIMIT_MS = 8000;
-
 const outside = (work: () => void): void => current.exit(() => withoutDeadline(work));
 
-/** Lets what runs inside a request leave work for the time after its answer. */
-export function answers(): Middleware {
+/**
+ * Lets what runs inside a request leave work for the time after its answer, and gives it so much time from when it was
+ * read: who waits longer has gone, and comes again.
+ */
+export function answers({ requestTimeout }: { requestTimeout: number }): Middleware {
   return (ctx, next) => {
     const answer: Answer = { isOut: false, works: [] };
     // Sent, or the client has gone: there is nobody left whose waiting could tell them anything.
@@ -21,7 +21,7 @@ export function answers(): Middleware {
       for (const work of answer.works.splice(0)) outside(work);
     });
     return current.run(answer, () =>
-      withDeadline(WORKING_LIMIT_MS, (begin) => {
+      withDeadline(requestTimeout * 1000, (begin) => {
         // A body that takes long is not ours to answer for.
         ctx.req.once('end', begin);
         return next();

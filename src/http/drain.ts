@@ -3,14 +3,17 @@ import { Server as NetServer } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 
 const DRAIN_LIMIT_MS = 25_000;
-const IDLE_MS = 1000;
+const IDLE_LIMIT_MS = 1000;
 
 /**
  * Takes no new connections, and finishes what is on those there are. Each answer from now on is the last of its
  * connection and says so: a proxy that keeps connections sends its next request elsewhere, and none into one that is
  * being closed. Connections that nobody uses for a while are closed.
  */
-export async function drain(server: Server, { limitMs = DRAIN_LIMIT_MS } = {}): Promise<void> {
+export async function drain(
+  server: Server,
+  { limitMs = DRAIN_LIMIT_MS, idleMs = IDLE_LIMIT_MS } = {},
+): Promise<void> {
   server.prependListener('request', (_request: unknown, response: ServerResponse) => {
     response.setHeader('connection', 'close');
   });
@@ -19,7 +22,7 @@ export async function drain(server: Server, { limitMs = DRAIN_LIMIT_MS } = {}): 
   await turn();
   // Not that of http, which would cut idle connections at once, and with them requests that are on their way.
   const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
-  const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS);
+  const idle = setInterval(() => server.closeIdleConnections(), idleMs);
   const limit = setTimeout(() => server.closeAllConnections(), limitMs);
   await closed;
   clearInterval(idle);

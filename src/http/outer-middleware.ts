@@ -17,7 +17,7 @@ export function outerMiddleware(deps: HttpDeps): Middleware[] {
     clientCertificates(deps.config),
     requestIds(),
     accessLog(deps.log),
-    answers(),
+    answers(deps.config),
     measureRequests(deps.metrics),
     securityHeaders(deps.config),
     csrf({ key: deps.csrfKey, config: deps.config }),

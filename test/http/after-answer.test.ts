@@ -13,7 +13,7 @@ describe('what is left for the time after an answer', () => {
   let arrived: () => void;
   let hold: Promise<void>;
   const koa = new Koa();
-  koa.use(answers());
+  koa.use(answers({ requestTimeout: 60 }));
   koa.use(async (ctx) => {
     afterAnswer(() => {
       happened.push('work');

@@ -107,3 +107,24 @@ describe('the trail of what happens at the doors of an app', () => {
       });
     });
 });
+
+describe('the trail, with Redis', () => {
+  let latchkey: TestLatchkey;
+  before(async () => {
+    latchkey = await startTestLatchkey({ driver: 'redis' });
+  });
+  after(() => latchkey.stop());
+
+  it('#80 says whose grant a client gave back, although its token was found in the cache', async () => {
+    const shop = await makeApp(latchkey, 'shop');
+    const userId = await makeUser(latchkey, 'shop', EMAIL);
+    const { configuration, tokens } = await signedIn(latchkey, shop, { email: EMAIL });
+    const form = { token: tokens.refresh_token! };
+    expect((await post(configuration.serverMetadata().revocation_endpoint!, shop, form)).status).to.equal(
+      200,
+    );
+    const { body } = await latchkey.admin('GET', '/apps/shop/audit-events?limit=1');
+    const [{ type, user_id }] = body.items;
+    expect([type, user_id]).to.deep.equal(['grant.revoked', userId]);
+  });
+});

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { type Argon2, isWeaker, nativeC, nativeRust } from '../../src/sign-in/passwords/argon2.ts';
+import { withDeadline } from '../../src/kernel/deadline.ts';
 import { createPasswordHasher } from '../../src/sign-in/passwords/hash.ts';
 import { faultOfPassword } from '../../src/sign-in/passwords/policy.ts';
 
@@ -44,6 +45,27 @@ describe('hashing passwords', () => {
     expect(refused!.reason).to.include({ code: 'password.busy', kind: 'unavailable' });
     expect(most).to.equal(2);
     expect(await hasher.hash('x')).to.equal('hash');
+  });
+
+  it('lets nobody wait for a place longer than the request may take', async () => {
+    let free = (): void => {};
+    const stuck: Argon2 = {
+      name: 'argon2',
+      hash: (password) =>
+        password === 'stuck'
+          ? new Promise((resolve) => {
+              free = () => resolve('hash');
+            })
+          : Promise.resolve('hash'),
+      verify: () => Promise.resolve(true),
+    };
+    const hasher = await createPasswordHasher({ argon2: stuck, atOnce: 1 });
+    const first = hasher.hash('stuck');
+    const late = await withDeadline(50, () => hasher.hash('x').catch((error: unknown) => error));
+    expect(late).to.include({ code: 'password.busy', kind: 'unavailable' });
+    const patient = hasher.hash('y');
+    free();
+    expect(await Promise.all([first, patient])).to.deep.equal(['hash', 'hash']);
   });
 
   it('compares with the hash of nobody where there is none, and that is never right', async () => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { withDeadline } from '../../src/kernel/deadline.ts';
 import { Problem } from '../../src/kernel/problem.ts';
 import { Database } from '../../src/storage/database.ts';
 import { sql } from '../../src/storage/sql.ts';
@@ -31,6 +32,36 @@ describe('the connections of a process', () => {
       expect(turnedAway[0]).to.be.instanceOf(Problem).and.to.include({ kind: 'unavailable' });
       for (const reason of reasons) expect(reason).to.include({ kind: 'unavailable' });
       await db.ping();
+    } finally {
+      await db.close();
+    }
+  });
+
+  it('L13 a statement gets what is left of the time of its request, and is not sent where nothing is left', async () => {
+    const sent: string[] = [];
+    const db = new Database({
+      connection: { ...database, user: 'latchkey_operator' },
+      applicationName: 'test',
+      poolSize: 1,
+      log: () => {},
+      observe: ({ text }) => sent.push(text),
+    });
+    const refused = (work: Promise<unknown>) => work.catch((error: unknown) => error);
+    try {
+      await db.ping();
+      await withDeadline(1000, async (begin) => {
+        // Longer than anything else waits for it.
+        const late = await refused(db.query(undefined, sql`select pg_sleep(600)`));
+        expect(late).to.be.instanceOf(Problem).and.to.include({ kind: 'unavailable' });
+        expect(await refused(db.ping())).to.include({ kind: 'unavailable' });
+        const whole = db.transaction(undefined, async (tx) => tx.query(sql`select 1`));
+        expect(await refused(whole)).to.include({ kind: 'unavailable' });
+        expect(sent).to.deep.equal(['select pg_sleep(600)']);
+        begin();
+      });
+      // The connection that was given up holds nobody's place.
+      await db.ping();
+      expect(await db.query(undefined, sql`select 1 as one`)).to.deep.equal([{ one: 1 }]);
     } finally {
       await db.close();
     }

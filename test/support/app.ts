@@ -85,6 +85,8 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
       DATABASE_MIGRATION_URL: urlOf('postgres'),
       DATABASE_OPERATOR_URL: urlOf('latchkey_operator'),
       ADMIN_API_KEY: ADMIN_KEY,
+      // Machines that run tests may be slow.
+      REQUEST_TIMEOUT: '60',
       ENCRYPTION_KEYS: randomBytes(32).toString('base64url'),
       ...(options.driver === 'redis' ? { REDIS_URL: options.redisUrl ?? testRedisUrl(database) } : {}),
       ...options.env,

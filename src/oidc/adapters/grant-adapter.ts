@@ -76,16 +76,17 @@ export class GrantAdapter implements Adapter {
     const signingOut = Provider.ctx?.oidc?.route === 'end_session_confirm';
     const why = signingOut ? 'signed_out' : String(unitOfWork().memo.get('revocation-reason') ?? 'revoked');
     const by = protocolAuthor();
-    const userId = (unitOfWork().memo.get(`grant:${id}`) as Seen | undefined)?.payload['accountId'];
     unitOfWork().add(async (tx) => {
       const { grants } = await access.revokeGrant(tx, { appId, grantId: id, why });
       const event = RECORDED[why];
-      if (grants.length === 0 || !event) return;
+      const [ended] = grants;
+      if (!ended || !event) return;
       await audit(tx, {
         ...by,
         ...event,
         appId,
-        userId: userId as string | undefined,
+        // Whose it was says the row: a token found in the cache was never read with its grant.
+        userId: ended.user_id,
         details: { grant_id: id },
       });
     });

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { remainingMs } from '../../kernel/deadline.ts';
 import { Problem } from '../../kernel/problem.ts';
 import { type Argon2, fastestArgon2 } from './argon2.ts';
 import { tooBusyToHash } from './errors.ts';
@@ -32,9 +33,6 @@ export type HasherOptions = {
   onWaiting?: (count: number) => void;
 };
 
-/** On a machine that is busy with other things a queue of the same length takes longer than anybody waits. */
-const LONGEST_WAIT_MS = 4000;
-
 function compareWith(argon2: Argon2, stored: string, password: string): Promise<boolean> {
   if (!isForeign(stored)) return argon2.verify(stored, foldPassword(password));
   // As it was typed: that is what the other system hashed. One that can not be read is never right.
@@ -48,31 +46,42 @@ async function compareForeign(stored: string, password: string, argon2: Argon2):
   return comparing(stored)(password, (hash, text) => argon2.verify(hash, text));
 }
 
+/** No longer than its request may take: on a machine that is busy with other things even a short queue takes long. */
+function waitForSeat(waiting: (() => void)[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const left = remainingMs();
+    const timer = left !== undefined && setTimeout(() => leave(), Math.max(0, left));
+    const take = (): void => {
+      if (timer) clearTimeout(timer);
+      resolve();
+    };
+    const leave = (): void => {
+      waiting.splice(waiting.indexOf(take), 1);
+      reject(tooBusyToHash());
+    };
+    waiting.push(take);
+  });
+}
+
 /** At most as many hashes at once as there are cores; each takes 19 MiB. */
 export async function createPasswordHasher(options: HasherOptions = {}): Promise<PasswordHasher> {
   const argon2 = options.argon2 ?? (await fastestArgon2());
   const atOnce = options.atOnce ?? availableParallelism();
   const places = atOnce + (options.queueLimit ?? 64);
-  const begun = performance.now();
   const nobody = await argon2.hash('the hash that unknown addresses are compared with');
-  /** How long one takes these days. */
-  let takesMs = performance.now() - begun;
   const waiting: (() => void)[] = [];
   let taken = 0;
   let running = 0;
 
   const seated = async <T>(work: () => Promise<T>): Promise<T> => {
     if (running >= atOnce) {
-      const seat = new Promise<void>((resolve) => waiting.push(resolve));
+      const seat = waitForSeat(waiting);
       options.onWaiting?.(waiting.length);
-      await seat;
-      options.onWaiting?.(waiting.length);
+      await seat.finally(() => options.onWaiting?.(waiting.length));
     } else running += 1;
-    const seatedAt = performance.now();
     try {
       return await work();
     } finally {
-      takesMs += (performance.now() - seatedAt - takesMs) / 8;
       // A seat is handed over rather than freed: nobody who comes later can overtake.
       const next = waiting.shift();
       if (next) next();
@@ -90,7 +99,7 @@ export async function createPasswordHasher(options: HasherOptions = {}): Promise
     },
   };
   const inTurn = async <T>(work: (hashing: Hashing) => Promise<T>): Promise<T> => {
-    if (taken >= places || (taken / atOnce) * takesMs > LONGEST_WAIT_MS) throw tooBusyToHash();
+    if (taken >= places) throw tooBusyToHash();
     taken += 1;
     try {
       return await work(hashing);
