@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { remainingMs } from '../kernel/deadline.ts';
 import { unavailable, unstorableText } from '../kernel/problem.ts';
+import { openingOf, prepareAhead, scopeOf, send } from './scoped-query.ts';
 import type { Statement } from './sql.ts';
 
 /** Runs statements inside one transaction. */
@@ -28,8 +29,6 @@ const ROLLBACK_LIMIT_MS = 1000;
 
 /** How many may wait for one of the pool's connections, each up to three seconds. */
 const MOST_WAITING = 500;
-
-const APP_ID = /^[a-z0-9_-]{1,48}$/;
 
 /** SQLSTATE classes that mean "not now" rather than "wrong": connection, resources, shutdown, lock and statement time-outs. */
 const TRANSIENT = /^(08|53|57|55P03|40001|40P01|25P03|XX000)/;
@@ -72,8 +71,10 @@ export class Database {
       query_timeout: QUERY_LIMIT_MS,
       idle_in_transaction_session_timeout: 15_000,
       keepAlive: true,
-      // Lets begin, the app's setting and the first statement travel in one message: one round trip.
+      // Statements that do not wait for one another are one round trip.
       pipeline: true,
+      // It is waited for, which its type does not say.
+      onConnect: prepareAhead as never,
     } as pg.PoolConfig);
     // Without a listener a lost idle connection ends the process.
     this.#pool.on('error', (error) => options.log('database connection lost', { err: error }));
@@ -86,15 +87,9 @@ export class Database {
   ): Promise<Row[]> {
     return this.#withClient(async (client) => {
       this.#observe?.(statement);
-      const opened = client.query(inTime({ text: opening(appId) }));
-      const result = client.query(inTime(statement));
-      const closed = client.query(inTime({ text: 'commit' }));
-      const [first, second, third] = await Promise.allSettled([opened, result, closed]);
-      if (second.status === 'rejected') throw second.reason;
-      if (first.status === 'rejected') throw first.reason;
-      if (third.status === 'rejected') throw third.reason;
+      const { rows } = await send(client, inTime(statement), scopeOf(appId));
       this.#observeCommit?.([statement]);
-      return second.value.rows as Row[];
+      return rows as Row[];
     });
   }
 
@@ -102,20 +97,22 @@ export class Database {
   async transaction<T>(appId: string | undefined, work: (tx: Transaction) => Promise<T>): Promise<T> {
     const afterwards: (() => Promise<void> | void)[] = [];
     const outcome = await this.#withClient(async (client) => {
-      const opened = client.query(inTime({ text: opening(appId) }));
       const sent: Statement[] = [];
-      // The first statement is sent right behind; its own failure says more than this one's.
-      opened.catch(() => {});
+      // Travels with the first statement; without one there is nothing to begin, nor to end.
+      let opening = openingOf(appId);
       try {
         const value = await work({
           query: async <Row>(statement: Statement) => {
             this.#observe?.(statement);
+            const ahead = opening;
+            const timed = inTime(statement);
+            opening = [];
             sent.push(statement);
-            return (await client.query(inTime(statement))).rows as Row[];
+            return (await send(client, timed, ahead)).rows as Row[];
           },
           afterCommit: (after) => afterwards.push(after),
         });
-        await opened;
+        if (sent.length === 0) return value;
         const commit = await client.query(inTime({ text: 'commit' }));
         // Postgres answers a commit of a failed transaction with ROLLBACK, not with an error.
         if (commit.command !== 'COMMIT') throw new Error('the transaction was rolled back');
@@ -123,9 +120,10 @@ export class Database {
         return value;
       } catch (error) {
         // A connection that can not roll back is thrown away with its transaction.
-        await client
-          .query({ text: 'rollback', query_timeout: ROLLBACK_LIMIT_MS } as pg.QueryConfig)
-          .catch((cause: unknown) => client.emit('error', cause as Error));
+        if (sent.length > 0)
+          await client
+            .query({ text: 'rollback', query_timeout: ROLLBACK_LIMIT_MS } as pg.QueryConfig)
+            .catch((cause: unknown) => client.emit('error', cause as Error));
         throw error;
       }
     });
@@ -191,21 +189,11 @@ export class Database {
 const outOfTime = (): Error => unavailable('Postgres', new Error('the request has taken too long'));
 
 /** With what is left of the time of its request. Where nothing is left it is not sent any more. */
-function inTime(statement: pg.QueryConfig): pg.QueryConfig {
+function inTime<Query extends pg.QueryConfig>(statement: Query): Query {
   const left = remainingMs();
   if (left === undefined || left >= QUERY_LIMIT_MS) return statement;
   if (left <= 0) throw outOfTime();
-  return { ...statement, query_timeout: Math.ceil(left) } as pg.QueryConfig;
-}
-
-/**
- * The app travels in the text of `set local`, because one simple-query message can hold no parameters.
- * Only what has the alphabet of an app_id gets there, so there is nothing to escape.
- */
-function opening(appId: string | undefined): string {
-  if (appId === undefined) return 'begin';
-  if (!APP_ID.test(appId)) throw new Error('not an app_id');
-  return `begin; set local latchkey.app_id = '${appId}'`;
+  return { ...statement, query_timeout: Math.ceil(left) };
 }
 
 export type Queryable = Pick<Transaction, 'query'>;
