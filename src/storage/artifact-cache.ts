@@ -3,7 +3,8 @@ import type { RedisConnection } from './redis.ts';
 import { redisKey } from './ephemeral-redis.ts';
 import { sql } from './sql.ts';
 
-export type ArtifactKind = 'session' | 'session_uid' | 'grant' | 'refresh_token';
+/** Of a user there are only tombstones: all that is known of their tokens has to be asked for again. */
+export type ArtifactKind = 'session' | 'session_uid' | 'grant' | 'access_token' | 'user';
 export type Grave = { kind: ArtifactKind; id: string };
 
 /**
@@ -22,8 +23,6 @@ export type ArtifactCache = {
   ): Promise<void>;
   /** Tombstones. When this resolves no process answers from a fill made before. */
   bury(appId: string, graves: Grave[]): Promise<void>;
-  /** Tombstones where a stale answer does no harm, because a later statement decides: nothing waits for a Redis that is away. */
-  hint(appId: string, graves: Grave[]): Promise<void>;
   close(): void;
 };
 
@@ -33,7 +32,6 @@ export const noArtifactCache: ArtifactCache = {
   read: () => Promise.resolve(undefined),
   fill: () => Promise.resolve(),
   bury: () => Promise.resolve(),
-  hint: () => Promise.resolve(),
   close: () => {},
 };
 
@@ -101,7 +99,6 @@ export function artifactCacheOnRedis(
         .run((client) => client.eval(FILL, 1, keyOf(appId, { kind, id }), version, value, milliseconds))
         .catch(() => {});
     },
-    hint: (appId, graves) => write(appId, graves).catch(() => {}),
     async bury(appId, graves) {
       try {
         await write(appId, graves);

@@ -122,6 +122,8 @@ export function createAccess({ db, cache, jobs }: AccessDeps): Access {
       await markAccessEnded(tx, appId, userId);
       await forgetTrustedDevices(tx, appId, userId);
       await announceEnd(tx, jobs, { appId, sessions, why });
+      // Beside each grant, because one may be on its way that none of these statements has seen.
+      if (cache.isInUse) tx.afterCommit(() => cache.bury(appId, [{ kind: 'user', id: userId }]));
       return bury(tx, appId, { sessions, grants }, userId);
     },
   };

@@ -1,26 +1,30 @@
-import { type JWTPayload, jwtVerify } from 'jose';
+import type { JWTPayload } from 'jose';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { Provider } from 'oidc-provider';
 import { apiOfAudience } from '../../apps/apis/api.ts';
 import { isReservedClaim } from '../../apps/claims/names.ts';
 import { scoped } from '../../storage/database.ts';
-import { accessTokenState, denyToken, isDenied } from '../../users/grants/token-state.ts';
+import {
+  accessTokenState,
+  type AccessTokenState,
+  denyToken,
+  isDenied,
+} from '../../users/grants/token-state.ts';
 import { rememberUser } from '../account.ts';
 import { isFapi } from '../features/fapi.ts';
 import { askedOfUserinfo } from '../features/claims-parameter.ts';
-import { algorithmsOf, keySetOf } from '../signing-key.ts';
 import { subjectFor } from '../subject.ts';
 import { unitOfWork } from '../unit-of-work.ts';
 import { type AdapterDeps, epochSeconds } from './adapter-deps.ts';
+import { cachedTokenState, rememberTokenState } from './cached-token-state.ts';
 import { rememberGrant } from './grant-adapter.ts';
+import { CLOCK_TOLERANCE_SECONDS, verifiedToken } from './verified-token.ts';
 
 /**
  * The library refuses JWTs at introspection and revocation before it asks the adapter; under this prefix they
  * reach it. It is no base64url, so nothing that begins with it reads as a JWT.
  */
 export const jwtAlias = 'jwt:';
-
-const CLOCK_TOLERANCE_SECONDS = 15;
 
 /**
  * JWT access tokens (RFC 9068) are not stored. Finding one means verifying it: signature, `typ`, issuer, expiry, the
@@ -30,19 +34,9 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
   const { appId } = deps;
   const verified = async (value: string): Promise<JWTPayload | undefined> => {
     const jwt = value.startsWith(jwtAlias) ? value.slice(jwtAlias.length) : value;
-    if (jwt.split('.').length !== 3) return undefined;
-    try {
-      const { payload } = await jwtVerify(jwt, cachedKeySet(deps), {
-        issuer: deps.issuerUrl,
-        typ: 'at+jwt',
-        algorithms: algorithmsOf(deps.keys),
-        requiredClaims: ['exp', 'iat', 'jti', 'sub', 'aud', 'client_id'],
-        clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      });
-      return payload['app_id'] === appId && isForUs(deps, payload) ? payload : undefined;
-    } catch {
-      return undefined;
-    }
+    const payload = await verifiedToken(deps, jwt);
+    if (!payload) return undefined;
+    return payload['app_id'] === appId && isForUs(deps, payload) ? payload : undefined;
   };
 
   return {
@@ -54,16 +48,9 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
       const grantId = claims['gid'];
       if ((model === 'AccessToken') !== (typeof grantId === 'string')) return undefined;
       unitOfWork().memo.set(`jwt:${claims.jti}`, claims.exp);
-      if (typeof grantId !== 'string') {
-        return (await isDenied(scoped(deps.db, appId), appId, claims.jti!))
-          ? undefined
-          : payloadOf(model, claims);
-      }
-      const state = await accessTokenState(scoped(deps.db, appId), {
-        appId,
-        jti: claims.jti!,
-        grantId,
-      });
+      if (typeof grantId !== 'string')
+        return (await isAllowed(deps, claims)) ? payloadOf(model, claims) : undefined;
+      const state = await liveState(deps, claims, grantId);
       if (!state || !isSubject(deps, claims, state.user_id)) return undefined;
       rememberUser(state.person);
       const found = payloadOf(model, claims, state.user_id);
@@ -75,7 +62,10 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
     destroy(jti) {
       const exp = Number(unitOfWork().memo.get(`jwt:${jti}`) ?? epochSeconds());
       const ttlSeconds = Math.max(1, exp - epochSeconds() + CLOCK_TOLERANCE_SECONDS * 2);
-      unitOfWork().add((tx) => denyToken(tx, { appId, jti, ttlSeconds }));
+      unitOfWork().add(async (tx) => {
+        await denyToken(tx, { appId, jti, ttlSeconds });
+        tx.afterCommit(() => deps.cache.bury(appId, [{ kind: 'access_token', id: jti }]));
+      });
       return Promise.resolve();
     },
     upsert: () => Promise.reject(new Error('access tokens are JWTs and are not stored')),
@@ -84,6 +74,40 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
     findByUserCode: () => Promise.resolve(undefined),
     revokeByGrantId: () => Promise.resolve(),
   };
+}
+
+const askedOf = ({ jti, sub, exp }: JWTPayload, grantId?: string) => ({
+  jti: jti!,
+  sub: sub!,
+  grantId,
+  ttlSeconds: exp! - epochSeconds(),
+});
+
+/** Of a service account's token: it was not denied. */
+async function isAllowed(deps: AdapterDeps, claims: JWTPayload): Promise<boolean> {
+  const asked = askedOf(claims);
+  const known = await cachedTokenState(deps, asked);
+  if (known) return known !== 'gone';
+  if (await isDenied(scoped(deps.db, deps.appId), deps.appId, asked.jti)) return false;
+  await rememberTokenState(deps, asked, undefined);
+  return true;
+}
+
+type LiveState = Pick<AccessTokenState, 'user_id' | 'grant_payload' | 'grant_remaining'> &
+  Partial<AccessTokenState>;
+
+async function liveState(
+  deps: AdapterDeps,
+  claims: JWTPayload,
+  grantId: string,
+): Promise<LiveState | undefined> {
+  const asked = askedOf(claims, grantId);
+  const known = await cachedTokenState(deps, asked);
+  if (known) return known === 'gone' ? undefined : known;
+  const { appId } = deps;
+  const state = await accessTokenState(scoped(deps.db, appId), { appId, jti: asked.jti, grantId });
+  if (state) await rememberTokenState(deps, asked, state);
+  return state;
 }
 
 /**
@@ -109,14 +133,6 @@ const isUserinfo = (): boolean => Provider.ctx?.oidc?.route === 'userinfo';
 /** For the app itself, or (but not at userinfo, which is none of them) for an API that it still has. */
 const isForUs = ({ appId, snapshot }: AdapterDeps, claims: JWTPayload): boolean =>
   claims.aud === appId || (!isUserinfo() && apiOfAudience(snapshot.apis, claims.aud) !== undefined);
-
-const keySets = new WeakMap<readonly object[], ReturnType<typeof keySetOf>>();
-
-function cachedKeySet({ keys }: AdapterDeps): ReturnType<typeof keySetOf> {
-  let set = keySets.get(keys);
-  if (!set) keySets.set(keys, (set = keySetOf(keys)));
-  return set;
-}
 
 /** Claims of the app's own, which introspection shows as they were given. */
 const ownClaims = (claims: JWTPayload): object =>

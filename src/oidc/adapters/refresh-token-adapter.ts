@@ -37,27 +37,25 @@ export const rotationOf = (): Rotation | undefined =>
  */
 export class RefreshTokenAdapter implements Adapter {
   readonly #deps: AdapterDeps;
+  readonly #successorKeys: readonly Buffer[];
 
   constructor(deps: AdapterDeps) {
     this.#deps = deps;
+    this.#successorKeys = deps.rootKeys.map((root) => deriveKey(root, `refresh-successor:${deps.appId}`));
   }
 
   async find(value: string): Promise<AdapterPayload | undefined> {
     // Introspection and revocation ask every model; a JWT is none of ours.
     if (value.startsWith(jwtAlias)) return undefined;
-    const unspent = await this.#cached(value);
     const successors = this.#successorsOf(value, await provedKey(Provider.ctx, this.#deps.snapshot));
-    if (unspent) return firstUse(successors, value, unspent);
+    // In one statement with its grant and its person: a cache would answer no sooner, and never knew who is disabled.
     const stored = await this.#read(scoped(this.#deps.db, this.#deps.appId), value);
     if (!stored) return undefined;
     const payload = stored.payload as AdapterPayload;
     const remaining = Number(stored.remaining);
     rememberGrant(String(payload.grantId), stored.grant_payload, stored.grant_remaining);
     rememberUser(stored.person);
-    if (!stored.consumed) {
-      await this.#fill(digestOf(value), payload, remaining);
-      return firstUse(successors, value, { payload, remaining });
-    }
+    if (!stored.consumed) return firstUse(successors, value, { payload, remaining });
     const token = { ...onThisClock(payload, remaining), jti: value };
     const memo = unitOfWork().memo;
     // Elsewhere (introspection, revocation) a spent token is just spent.
@@ -74,7 +72,7 @@ export class RefreshTokenAdapter implements Adapter {
   async consume(value: string): Promise<void> {
     const rotation = rotationOf();
     if (!rotation) throw new Error('a refresh token was consumed that was not found in this request');
-    const { appId, cache } = this.#deps;
+    const { appId } = this.#deps;
     const by = protocolAuthor();
     const digest = digestOf(value);
     const spend: Write = async (tx) => {
@@ -86,11 +84,8 @@ export class RefreshTokenAdapter implements Adapter {
             spent: await spendRefreshToken(tx, { appId, digest, successor: digestOf(rotation.successor) }),
             added: false,
           };
-      if (spending.outcome.spent) {
-        tx.afterCommit(() => cache.hint(appId, [{ kind: 'refresh_token', id: digest }]));
-        return undefined;
-      }
-      // Another request was faster, or the cache was behind. Within the grace that is the same person's second tab.
+      if (spending.outcome.spent) return undefined;
+      // Another request was faster. Within the grace that is the same person's second tab.
       const stored = await this.#read(tx, value);
       if (stored && sameSuccessor(stored, [rotation.successor])) {
         rotation.kind = 'retry';
@@ -124,9 +119,7 @@ export class RefreshTokenAdapter implements Adapter {
     unitOfWork().add(async (tx) => {
       if (rotated?.kind === 'retry') return undefined;
       const added = joined?.outcome ? joined.outcome.added : await insertRefreshToken(tx, token);
-      if (!added) return invalidGrant;
-      tx.afterCommit(() => this.#fill(token.digest, token.payload, ttlSeconds));
-      return undefined;
+      return added ? undefined : invalidGrant;
     });
   }
 
@@ -145,29 +138,10 @@ export class RefreshTokenAdapter implements Adapter {
 
   async revokeByGrantId(): Promise<void> {}
 
-  /** A token as it was when it was last seen unspent. Whether it still is, is decided by the statement that spends it. */
-  async #cached(value: string): Promise<Unspent | undefined> {
-    const { appId, cache, issuer } = this.#deps;
-    // With Redis away the database answers: a refresh needs nothing else of Redis.
-    const found = await cache.read(appId, 'refresh_token', digestOf(value)).catch(() => undefined);
-    if (found === undefined || found === 'gone') return undefined;
-    const filled = JSON.parse(found) as Unspent & { issuer: string; filledAt: number };
-    const remaining = filled.remaining - Math.max(0, (Date.now() - filled.filledAt) / 1000);
-    return filled.issuer === issuer && remaining > 0 ? { payload: filled.payload, remaining } : undefined;
-  }
-
-  async #fill(digest: string, payload: AdapterPayload, remaining: number): Promise<void> {
-    const { appId, cache, issuer } = this.#deps;
-    const value = JSON.stringify({ payload, remaining, issuer, filledAt: Date.now() });
-    await cache.fill(appId, { kind: 'refresh_token', id: digest, version: 1, value, ttlSeconds: remaining });
-  }
-
   /** The proved key or certificate goes into it: whoever retries with another (RFC 9449 §5, RFC 8705 §4) gets nowhere near the same successor. */
   #successorsOf(value: string, key: string | undefined): string[] {
     const message = key === undefined ? value : `${value} ${key}`;
-    return this.#deps.rootKeys.map((root) =>
-      macOf(deriveKey(root, `refresh-successor:${this.#deps.appId}`), message),
-    );
+    return this.#successorKeys.map((root) => macOf(root, message));
   }
 
   #read(q: Queryable, value: string): Promise<StoredRefreshToken | undefined> {
@@ -181,9 +155,11 @@ export class RefreshTokenAdapter implements Adapter {
   }
 }
 
-type Unspent = { payload: AdapterPayload; remaining: number };
-
-function firstUse(successors: string[], value: string, { payload, remaining }: Unspent): AdapterPayload {
+function firstUse(
+  successors: string[],
+  value: string,
+  { payload, remaining }: { payload: AdapterPayload; remaining: number },
+): AdapterPayload {
   unitOfWork().memo.set('rotation', {
     predecessor: value,
     successor: successors[0]!,

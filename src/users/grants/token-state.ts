@@ -8,6 +8,7 @@ export type AccessTokenState = {
   person: PersonJson;
   grant_payload: GrantPayload;
   grant_remaining: string;
+  grant_revision: string;
 };
 
 /** In one statement: the grant lives (one bound to a session dies with it), the user may sign in, the token was not denied. */
@@ -16,7 +17,8 @@ export async function accessTokenState(
   at: { appId: string; jti: string; grantId: string },
 ): Promise<AccessTokenState | undefined> {
   const [row] = await q.query<AccessTokenState>(
-    sql`select g.user_id, to_jsonb(u) as person, g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining
+    sql`select g.user_id, to_jsonb(u) as person, g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining,
+          g.revision as grant_revision
         from grants g join people u using (app_id, user_id)
         where g.app_id = ${at.appId} and g.grant_id = ${at.grantId}
           and g.revoked_at is null and g.expires_at > now() and u.disabled_at is null
