@@ -10,6 +10,8 @@ export function accessLog(log: Logger): Middleware {
   return async (ctx, next) => {
     const begun = performance.now();
     ctx.res.once('close', () => {
+      const level = QUIET.test(ctx.path) ? 'debug' : 'info';
+      if (!log.writes(level)) return;
       const fields = {
         request_id: ctx.state.requestId,
         method: ctx.method,
@@ -20,7 +22,7 @@ export function accessLog(log: Logger): Middleware {
         user_agent: ctx.get('user-agent').slice(0, 256) || undefined,
         ...(ctx.res.writableFinished ? {} : { aborted: true }),
       };
-      log[QUIET.test(ctx.path) ? 'debug' : 'info'](fields, 'request');
+      log[level](fields, 'request');
     });
     return next();
   };

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { brotliCompress, gzip } from 'node:zlib';
 import type { Context, Middleware, Next } from 'koa';
 import { answering, routesNamed } from './route-table.ts';
 
 type Encoding = 'br' | 'gzip' | 'identity';
-type Asset = { type: string; etag: string; bodies: Partial<Record<Encoding, Buffer>> };
+/** `bodies`: made when they are first asked for, because at the start they would take longer than all else. */
+type Asset = { type: string; etag: string; bodies: Partial<Record<Encoding, () => Promise<Buffer>>> };
 
 export type Assets = {
   /** `/assets/latchkey.<hash>.css` for `latchkey.css`; throws for a file that does not exist. */
@@ -31,18 +33,23 @@ const COMPRESSIBLE: ReadonlySet<string> = new Set(['.css', '.js', '.svg']);
 function load(file: string, extension: string): { asset: Asset; hash: string } {
   const plain = readFileSync(file);
   const hash = createHash('sha256').update(plain).digest('base64url').slice(0, 12);
-  const bodies: Asset['bodies'] = { identity: plain };
+  const bodies: Asset['bodies'] = { identity: () => Promise.resolve(plain) };
   if (COMPRESSIBLE.has(extension)) {
-    bodies.br = brotliCompressSync(plain);
-    bodies.gzip = gzipSync(plain, { level: 9 });
+    bodies.br = once(() => promisify(brotliCompress)(plain));
+    bodies.gzip = once(() => promisify(gzip)(plain, { level: 9 }));
   }
   return { hash, asset: { bodies, etag: hash, type: TYPES[extension] ?? 'application/octet-stream' } };
 }
 
-function answer(ctx: Context, asset: Asset): void {
+function once(make: () => Promise<Buffer>): () => Promise<Buffer> {
+  let made: Promise<Buffer> | undefined;
+  return () => (made ??= make());
+}
+
+async function answer(ctx: Context, asset: Asset): Promise<void> {
   const encodings = (['br', 'gzip'] as const).filter((encoding) => asset.bodies[encoding] !== undefined);
   const chosen = (ctx.acceptsEncodings(...encodings, 'identity') || 'identity') as Encoding;
-  const body = asset.bodies[chosen] ?? asset.bodies.identity;
+  const body = asset.bodies[chosen] ?? asset.bodies.identity!;
   ctx.set('Cache-Control', 'public, max-age=31536000, immutable');
   ctx.set('X-Content-Type-Options', 'nosniff');
   ctx.set('Cross-Origin-Resource-Policy', 'same-origin');
@@ -56,7 +63,7 @@ function answer(ctx: Context, asset: Asset): void {
     return;
   }
   if (chosen !== 'identity') ctx.set('Content-Encoding', chosen);
-  ctx.body = body;
+  ctx.body = await body();
 }
 
 /** Reads a folder once, at start; nothing is read from disk afterwards and no path of a request reaches the disk. */
@@ -85,7 +92,7 @@ export function createAssets(directory: string): Assets {
       const asset = readable ? byPath.get(ctx.path) : undefined;
       if (asset !== undefined) return answer(ctx, asset);
       if (readable && favicon !== undefined && ctx.path === '/favicon.ico') {
-        answer(ctx, favicon);
+        await answer(ctx, favicon);
         ctx.set('Cache-Control', 'public, max-age=86400');
         return;
       }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, type Socket } from 'node:net';
 import type { Context, Middleware } from 'koa';
 import { rememberState, stateOf } from './request-state.ts';
 
@@ -7,13 +7,21 @@ const throughProxy = new WeakSet<IncomingMessage>();
 
 /** Finds the client's address and puts it in `ctx.state.clientAddress`. The first middleware of all. */
 export function clientAddresses(trustedProxies: readonly string[]): Middleware {
-  const trusted = blockListOf(trustedProxies);
+  const isTrusted = trust(trustedProxies);
+  const peers = new WeakMap<Socket, { address: string; isProxy: boolean }>();
   return async (ctx, next) => {
     rememberState(ctx);
-    const peer = peerAddress(ctx);
-    const isProxy = isIn(trusted, peer);
-    if (isProxy) throughProxy.add(ctx.req);
-    ctx.state.clientAddress = isProxy ? farthestTrusted(trusted, peer, ctx.get('x-forwarded-for')) : peer;
+    const { socket } = ctx.req;
+    let peer = peers.get(socket);
+    if (!peer) {
+      const address = peerAddress(ctx);
+      peer = { address, isProxy: isTrusted(address) };
+      peers.set(socket, peer);
+    }
+    if (peer.isProxy) throughProxy.add(ctx.req);
+    ctx.state.clientAddress = peer.isProxy
+      ? farthestTrusted(isTrusted, peer.address, ctx.get('x-forwarded-for'))
+      : peer.address;
     return next();
   };
 }
@@ -52,18 +60,19 @@ export function networkOf(address: string): string {
 }
 
 /** From the right, the first hop that is no proxy of ours: what stands left of it anyone can have written. */
-function farthestTrusted(trusted: BlockList, peer: string, header: string): string {
+function farthestTrusted(isTrusted: (address: string) => boolean, peer: string, header: string): string {
   let known = peer;
   for (const hop of header.split(',').reverse()) {
     const address = plain(hop.trim());
     if (!address) return known;
     known = address;
-    if (!isIn(trusted, address)) return known;
+    if (!isTrusted(address)) return known;
   }
   return known;
 }
 
-function blockListOf(networks: readonly string[]): BlockList {
+function trust(networks: readonly string[]): (address: string) => boolean {
+  if (networks.length === 0) return () => false;
   const list = new BlockList();
   for (const network of networks) {
     const [address = '', prefix] = network.split('/');
@@ -71,11 +80,7 @@ function blockListOf(networks: readonly string[]): BlockList {
     if (prefix === undefined) list.addAddress(address, family);
     else list.addSubnet(address, Number(prefix), family);
   }
-  return list;
-}
-
-function isIn(list: BlockList, address: string): boolean {
-  return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  return (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
 /** Without port, brackets and the IPv4-in-IPv6 form a dual-stack socket reports. undefined: not an address. */

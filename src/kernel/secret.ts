@@ -1,6 +1,7 @@
 import {
   createHash,
   createHmac,
+  hash,
   hkdfSync,
   createCipheriv,
   createDecipheriv,
@@ -21,7 +22,7 @@ export function newSixDigitCode(): string {
 
 /** SHA-256 as base64url. Enough for values with 256 random bits; never for passwords or short codes. */
 export function digestOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('base64url');
+  return hash('sha256', secret, 'base64url');
 }
 
 /** Compares in constant time for equal lengths; the length itself is not secret. */

@@ -3,6 +3,7 @@ import { type App, authMethodOf, type Client } from '../apps/app.ts';
 import { assertionAlgorithms, type AuthMethod } from '../apps/authentication-settings.ts';
 import type { Config } from '../config/config.ts';
 import { stateOf } from '../http/request-state.ts';
+import { FrequencyCache } from '../kernel/frequency-cache.ts';
 import { digestOf } from '../kernel/secret.ts';
 import { spend } from '../storage/spent.ts';
 import { certificateIsCalled, type CertificateNameSetting } from './certificate-names.ts';
@@ -43,6 +44,8 @@ export function canBeServed(app: App, client: Client, mtls: MutualTls): boolean 
 
 const CLOCK_TOLERANCE_SECONDS = 15;
 const LONGEST_ASSERTION_SECONDS = 300;
+/** Of one app at one issuer. */
+const MOST_MODELS = 200;
 const ASSERTION_TYPES = new Set(['jwt', 'client-authentication+jwt']);
 
 /** The library's configuration of all this. */
@@ -152,13 +155,18 @@ export function narrowClientRules(
     },
   });
   const find = provider.Client.find.bind(provider.Client);
+  // A provider knows its app at one revision, so what it made of a client stays true as long as it is used.
+  const models = new FrequencyCache<NonNullable<Awaited<ReturnType<typeof find>>>>(MOST_MODELS);
   provider.Client.find = async (id) => {
+    const known = models.get(id);
+    if (known) return known;
     const client = await find(id);
     if (client?.jwksUri !== undefined) {
       // The library's own would keep a withdrawn key as long as it works, and ask as often as it fails.
       const value = remoteKeys(appId, client.jwksUri);
       Object.defineProperty(client, 'asymmetricKeyStore', { value, configurable: true });
     }
+    if (client) models.set(id, client);
     return client;
   };
 }

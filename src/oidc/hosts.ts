@@ -30,7 +30,10 @@ const WARN_EVERY_MS = 60_000;
  * app, where nothing but that app is, or nowhere. From here on addresses come from the site; Host is not read again.
  */
 export function hosts(deps: HostsDeps): Middleware {
-  const base: Site = { origin: deps.config.baseUrl, appId: undefined };
+  const base: Base = {
+    site: { origin: deps.config.baseUrl, appId: undefined },
+    hostname: hostnameIn(deps.config.baseUrl),
+  };
   const warn = warnOfStrangers(deps);
   return answering(async (ctx, next) => {
     if (WATCHED.has(ctx.path)) return next();
@@ -49,13 +52,15 @@ export function hosts(deps: HostsDeps): Middleware {
   }, []);
 }
 
-async function siteOfName(deps: HostsDeps, name: string, base: Site): Promise<Site | undefined> {
-  const { baseUrl, isLoopback, environment } = deps.config;
-  if (name === hostnameIn(baseUrl)) return base;
+type Base = { site: Site; hostname: string };
+
+async function siteOfName(deps: HostsDeps, name: string, base: Base): Promise<Site | undefined> {
+  const { isLoopback, environment } = deps.config;
+  if (name === base.hostname) return base.site;
   // On one's own machine every name of it leads here, unless it is an app's.
   const isHere = (isLoopback || environment === 'development') && isLoopbackHost(name);
-  if (isHere && !name.endsWith('.localhost')) return base;
-  return (await siteOfDomain(deps, name)) ?? (isHere ? base : undefined);
+  if (isHere && !name.endsWith('.localhost')) return base.site;
+  return (await siteOfDomain(deps, name)) ?? (isHere ? base.site : undefined);
 }
 
 async function siteOfDomain(deps: HostsDeps, name: string): Promise<Site | undefined> {

@@ -83,12 +83,12 @@ async function serveAtDomain(ctx: Context, deps: DoorsDeps, path: string): Promi
 
 async function serveShared(ctx: Context, deps: DoorsDeps, path: string): Promise<void> {
   const query = new URLSearchParams(ctx.querystring);
-  const body = await formText(ctx);
+  const form = formIn(await formText(ctx));
   const found = await findApp(
     {
       path,
       query,
-      form: body === undefined ? undefined : new URLSearchParams(body),
+      form,
       authorization: ctx.get('authorization') || undefined,
       cookies: ctx.get('cookie') || undefined,
     },
@@ -98,7 +98,7 @@ async function serveShared(ctx: Context, deps: DoorsDeps, path: string): Promise
   if (!found && path === protocolRoutes.end_session && ctx.method === 'GET' && nobodyNamed)
     return listSignedIn(ctx, deps);
   if (!found && path === protocolRoutes.code_verification && /^(GET|HEAD|POST)$/.test(ctx.method))
-    return neutralDevicePage(ctx, deps, query.get('user_code') ?? new URLSearchParams(body).get('user_code'));
+    return neutralDevicePage(ctx, deps, query.get('user_code') ?? form?.get('user_code') ?? null);
   await serve(ctx, deps, { path, issuer: 'shared', found });
 }
 
@@ -130,13 +130,15 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
     }),
     body: body === undefined ? undefined : onlyTheCode(visit.path, withAliasedToken(visit.path, body)),
   });
-  const typed = ctx.method === 'POST' ? body : ctx.querystring;
-  rememberTypedCode(request, new URLSearchParams(typed).get('user_code'));
+  if (visit.path === protocolRoutes.code_verification) {
+    const typed = ctx.method === 'POST' ? body : ctx.querystring;
+    rememberTypedCode(request, new URLSearchParams(typed).get('user_code'));
+  }
   rememberState({ req: request, state: ctx.state } as Context);
   ctx.respond = false;
   // The default of the outer server; the provider sets its own.
   ctx.res.statusCode = 404;
-  await source.provider.callback()(request, ctx.res);
+  await source.answer(request, ctx.res);
 }
 
 /** Requests that a browser brings. To sign out by POST every client may ask (RP-Initiated Logout 1.0 §2); a page asks the person. */
@@ -157,10 +159,14 @@ async function formText(ctx: Context): Promise<string | undefined> {
   if (ctx.method !== 'POST') return undefined;
   const hasBody = Number(ctx.get('content-length')) > 0 || ctx.get('transfer-encoding') !== '';
   if (!hasBody) return undefined;
-  if (!ctx.request.is('application/x-www-form-urlencoded'))
-    throw unsupportedMediaType('application/x-www-form-urlencoded');
+  if (ctx.get('content-type') !== FORM && !ctx.request.is(FORM)) throw unsupportedMediaType(FORM);
   return rawBody(ctx);
 }
+
+const FORM = 'application/x-www-form-urlencoded';
+
+const formIn = (body: string | undefined): URLSearchParams | undefined =>
+  body === undefined ? undefined : new URLSearchParams(body);
 
 /** JWT access tokens at introspection and revocation, see access-token-adapter.ts. */
 function withAliasedToken(path: string, body: string): string {

@@ -8,7 +8,9 @@ import { type Service, serviceAt } from './served.ts';
 import { createProvider, type ProviderDeps } from './provider.ts';
 import { createRemoteKeys } from './remote-keys.ts';
 
-type Found = { provider: Provider; snapshot: AppSnapshot; service: Service };
+/** `answer`: the provider's whole stack of middleware, put together once. */
+type Built = { provider: Provider; answer: ReturnType<Provider['callback']> };
+type Found = Built & { snapshot: AppSnapshot; service: Service };
 
 export type ProviderSource = {
   /** The provider of an app at an issuer, as of the app's present revision. undefined: no such app there. */
@@ -26,7 +28,7 @@ export type ProviderCacheDeps = Omit<
   capacity?: number;
 };
 
-type Cached = { provider: Provider; revision: number; keys: string };
+type Cached = { built: Built; revision: number; keys: string };
 
 /** Built on first use, rebuilt when the app changed or its keys took other parts; a request in flight keeps the one it began with. */
 export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
@@ -41,8 +43,7 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
     const { revision } = snapshot.app;
     const keys = nameOfRing(ring);
     const cached = cache.get(name);
-    if (cached && cached.revision === revision && cached.keys === keys)
-      return { provider: cached.provider, snapshot };
+    if (cached && cached.revision === revision && cached.keys === keys) return { ...cached.built, snapshot };
     const provider = createProvider({
       ...deps,
       ...at,
@@ -52,8 +53,9 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
       issuerUrl: issuerUrl(deps.baseUrl, appId, issuer),
     });
     if (cached) cache.delete(name);
-    cache.set(name, { provider, revision, keys });
-    return { provider, snapshot };
+    const built = { provider, answer: provider.callback() };
+    cache.set(name, { built, revision, keys });
+    return { ...built, snapshot };
   };
   const { registry } = deps;
   const finder =

@@ -153,7 +153,7 @@ function mayReadRefusal(ctx: KoaContextWithOIDC, { snapshot }: ProviderDeps, ori
 /** Forms that end at the app: the page of `response_mode=form_post`, and the one of sign-out (Chromium applies form-action to redirects too). */
 function allowFormPost(ctx: KoaContextWithOIDC): void {
   const target = formTarget(ctx);
-  if (!ctx.response.is('html') || target === undefined) return;
+  if (target === undefined || !ctx.response.is('html')) return;
   // The library has added the digest of its script to the policy, so the policy is amended, not written anew.
   const policy = ctx.response.get('content-security-policy');
   const { protocol, origin } = new URL(target);

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { scrub, scrubText } from './redact.ts';
 import { textLines } from './text-lines.ts';
 
+type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 type Write = (fields: object, message: string) => void;
 
 /** What the rest of the code knows of the logger. */
@@ -13,6 +14,8 @@ export type Logger = {
   info: Write;
   debug: Write;
   trace: Write;
+  /** Whether lines of this level are written: for what is dear to put together. */
+  writes(level: Level): boolean;
   /** The same logger with fields on every line. */
   child(fields: object): Logger;
 };
@@ -43,10 +46,8 @@ export function createLogger(
   return wrap(logger);
 }
 
-type PinoLike = Record<
-  'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace',
-  (fields: object, message: string) => void
-> & {
+type PinoLike = Record<Level, (fields: object, message: string) => void> & {
+  isLevelEnabled(level: Level): boolean;
   child(fields: object): PinoLike;
 };
 
@@ -58,6 +59,7 @@ function wrap(inner: PinoLike): Logger {
     info: (fields, message) => inner.info(fields, message),
     debug: (fields, message) => inner.debug(fields, message),
     trace: (fields, message) => inner.trace(fields, message),
+    writes: (level) => inner.isLevelEnabled(level),
     child: (fields) => wrap(inner.child(scrub(fields) as object)),
   };
 }
@@ -72,6 +74,7 @@ export const silentLogger: Logger = (() => {
     info: nothing,
     debug: nothing,
     trace: nothing,
+    writes: () => false,
     child: () => logger,
   };
   return logger;
