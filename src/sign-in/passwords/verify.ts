@@ -1,9 +1,8 @@
 import { scoped } from '../../storage/database.ts';
-import { passwordToCompare } from '../../users/passwords/store.ts';
-import { userByEmail } from '../../users/store.ts';
+import { claimantOf } from '../../users/passwords/store.ts';
 import type { SignInDeps } from '../deps.ts';
 import type { Attempt } from '../lockout/attempt.ts';
-import { reserveAttempt } from '../lockout/reserve.ts';
+import { reserveAttemptFrom } from '../lockout/reserve.ts';
 import { isWeaker } from './argon2.ts';
 
 export type Verified =
@@ -22,17 +21,16 @@ export async function verifyPassword(
   claimed: Claimed,
 ): Promise<Verified> {
   const { appId, email, password, device } = claimed;
-  const q = scoped(deps.db, appId);
   return deps.hasher.inTurn(async ({ hash, verify }) => {
-    const user = await userByEmail(q, appId, email);
-    const userId = user?.userId;
-    const { hash: stored, decoy } = await passwordToCompare(q, appId, userId ?? 'usr_nobody');
-    const attempt = await reserveAttempt(deps.db, { appId, identifier: email, userId, device });
+    const claimant = await claimantOf(scoped(deps.db, appId), { appId, email, device: device ?? '' });
+    const { userId, hash: stored, decoy, knowsDevice } = claimant;
+    const at = { appId, identifier: email, device, isKnown: knowsDevice };
+    const attempt = await reserveAttemptFrom(deps.db, at);
     if (!attempt.letThrough) return { ok: false, reason: 'locked', userId };
     const matches = await verify(stored, password, decoy);
-    if (!matches || !user || user.disabledAt || stored === undefined)
+    if (!matches || userId === undefined || claimant.isDisabled || stored === undefined)
       return { ok: false, reason: 'credentials', userId };
     const renewed = isWeaker(stored) ? { oldHash: stored, hash: await hash(password) } : undefined;
-    return { ok: true, userId: user.userId, attempt, renewed };
+    return { ok: true, userId, attempt, renewed };
   });
 }

@@ -13,20 +13,53 @@ export async function passwordHashOf(
   return row?.hash;
 }
 
-/**
- * The same for comparing a password with it, and some hash of this app that came from another system, while there is
- * one: so that a wrong password can cost the same whoever it was typed for.
- */
-export async function passwordToCompare(
+/** Whoever has an address, with all that comparing a password takes. */
+export type Claimant = {
+  /** undefined: nobody has it. */
+  userId: string | undefined;
+  isDisabled: boolean;
+  hash: string | undefined;
+  /**
+   * Some hash of this app that came from another system, while there is one: so that a wrong password can cost the same
+   * whoever it was typed for.
+   */
+  decoy: string | undefined;
+  /** They have signed in with this browser (a digest of its device cookie) before. */
+  knowsDevice: boolean;
+};
+
+/** In one statement, which looks for as much where nobody has the address (normalized). */
+export async function claimantOf(
   q: Queryable,
-  appId: string,
-  userId: string,
-): Promise<{ hash: string | undefined; decoy: string | undefined }> {
-  const [row] = await q.query<{ hash: string | null; decoy: string | null }>(sql`
-    select
-      (select hash from passwords where app_id = ${appId} and user_id = ${userId}) as hash,
-      (select hash from passwords where app_id = ${appId} and hash not like '$argon2id$%' order by user_id limit 1) as decoy`);
-  return { hash: row?.hash ?? undefined, decoy: row?.decoy ?? undefined };
+  { appId, email, device }: { appId: string; email: string; device: string },
+): Promise<Claimant> {
+  type Row = {
+    user_id: string;
+    is_nobody: boolean;
+    is_disabled: boolean;
+    hash: string | null;
+    decoy: string | null;
+    knows_device: boolean;
+  };
+  const [row] = await q.query<Row>(sql`
+    with claimant as (
+      select coalesce(u.user_id, 'usr_nobody') as user_id, u.user_id is null as is_nobody, u.disabled_at is not null as is_disabled
+      from (select 1) as one
+      left join identifiers e on e.app_id = ${appId} and e.kind = 'email' and e.value = ${email}
+      left join users u on u.app_id = e.app_id and u.user_id = e.user_id
+    )
+    select c.*,
+      (select hash from passwords p where p.app_id = ${appId} and p.user_id = c.user_id) as hash,
+      (select hash from passwords where app_id = ${appId} and hash not like '$argon2id$%' order by user_id limit 1) as decoy,
+      exists (select from known_devices d where d.app_id = ${appId} and d.user_id = c.user_id and d.device = ${device}) as knows_device
+    from claimant c`);
+  return {
+    userId: row!.is_nobody ? undefined : row!.user_id,
+    isDisabled: row!.is_disabled,
+    hash: row!.hash ?? undefined,
+    decoy: row!.decoy ?? undefined,
+    knowsDevice: row!.knows_device,
+  };
 }
 
 /** Sets or replaces it. Ending the sessions that knew the old one is the caller's duty. */
