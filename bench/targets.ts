@@ -60,6 +60,8 @@ export type LatchkeyOptions = {
   stores?: Stores;
   database?: string;
   withoutHash?: boolean;
+  /** Of another checkout, to compare with. */
+  root?: string;
   env?: Record<string, string>;
 };
 
@@ -78,7 +80,7 @@ export async function startLatchkey(options: LatchkeyOptions): Promise<Instance>
   const server = await startProcess(
     [
       ...(options.withoutHash ? ['--import', join(here, 'without-hash.mjs')] : []),
-      join(root, 'bin', 'latchkey.mjs'),
+      join(options.root ?? root, 'bin', 'latchkey.mjs'),
       'start',
     ],
     {

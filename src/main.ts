@@ -2,11 +2,6 @@ import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { administer } from './administer.ts';
-import { backUp, move, restore } from './back-up.ts';
-import { routeTable, startLatchkey } from './app.ts';
-import { startCluster } from './cluster.ts';
-import { migrateOnly, planOnly } from './open-stores.ts';
 import { runCommandLine } from './surfaces/cli/run.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -14,17 +9,28 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 const ours = { version, migrationsDir: join(root, 'migrations') };
 
+const copies = () => import('./back-up.ts');
+
+// Each command loads what it needs: a server carries no commands, and the primary of several processes no server.
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   version,
-  start: (config, log) =>
-    config.webConcurrency > 1 && cluster.isPrimary
-      ? startCluster({ config, log, root })
-      : startLatchkey({ config, log, version, root, held: cluster.isWorker }),
-  routes: routeTable,
-  migrate: (config, log) => migrateOnly({ config, log, migrationsDir: join(root, 'migrations') }),
-  planMigration: (config, log) => planOnly({ config, log, migrationsDir: join(root, 'migrations') }),
-  administer: (config, log) => administer({ config, log, root }),
-  backUp: (copying, sink) => backUp({ ...copying, ...ours }, sink),
-  restore: (copying, source) => restore({ ...copying, ...ours }, source),
-  move: (copying, to) => move({ ...copying, ...ours }, to),
+  async start(config, log) {
+    if (config.webConcurrency > 1 && cluster.isPrimary)
+      return (await import('./cluster.ts')).startCluster({ config, log, root });
+    const { startLatchkey } = await import('./app.ts');
+    return startLatchkey({ config, log, version, root, held: cluster.isWorker });
+  },
+  routes: async (config) => (await import('./app.ts')).routeTable(config),
+  async migrate(config, log) {
+    const { migrateOnly } = await import('./open-stores.ts');
+    return migrateOnly({ config, log, migrationsDir: ours.migrationsDir });
+  },
+  async planMigration(config, log) {
+    const { planOnly } = await import('./open-stores.ts');
+    return planOnly({ config, log, migrationsDir: ours.migrationsDir });
+  },
+  administer: async (config, log) => (await import('./administer.ts')).administer({ config, log, root }),
+  backUp: async (copying, sink) => (await copies()).backUp({ ...copying, ...ours }, sink),
+  restore: async (copying, source) => (await copies()).restore({ ...copying, ...ours }, source),
+  move: async (copying, to) => (await copies()).move({ ...copying, ...ours }, to),
 });

@@ -1,5 +1,4 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { verifyAuthenticationResponse } from '@simplewebauthn/server';
 import { z } from 'zod';
 import { sameSecret } from '../../kernel/secret.ts';
 import type { PasskeyKey } from '../../users/passkeys/passkey.ts';
@@ -70,6 +69,8 @@ async function checked(
   { origin, rpId }: RelyingParty,
   { publicKey }: Checked,
 ): Promise<{ counter: number; backedUp: boolean; eligible: boolean } | undefined> {
+  // Loaded by the first.
+  const { verifyAuthenticationResponse } = await import('@simplewebauthn/server');
   try {
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
       response: { ...assertion, clientExtensionResults: {} },

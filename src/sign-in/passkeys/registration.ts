@@ -1,9 +1,4 @@
-import {
-  generateRegistrationOptions,
-  verifyRegistrationResponse,
-  type PublicKeyCredentialCreationOptionsJSON,
-} from '@simplewebauthn/server';
-import { COSEALG, decodeAttestationObject } from '@simplewebauthn/server/helpers';
+import type { PublicKeyCredentialCreationOptionsJSON } from '@simplewebauthn/server';
 import { z } from 'zod';
 import type { AppSettings } from '../../apps/app.ts';
 import type { Passkey } from '../../users/passkeys/passkey.ts';
@@ -12,11 +7,17 @@ import { CHALLENGE_SECONDS } from './challenge.ts';
 import { attestationNotAllowed, passkeyRefused } from './errors.ts';
 import type { RelyingParty } from './relying-party.ts';
 
+// RFC 9053 §2, RFC 8812 §2.
+const [ES256, EDDSA, RS256] = [-7, -8, -257];
+
 /**
  * What a new passkey may sign with, best first. Written down rather than the library's default, which depends on what
  * this machine's OpenSSL can verify: a passkey made here must work on every other machine.
  */
-const ALGORITHMS = [COSEALG.ES256, COSEALG.EdDSA, COSEALG.RS256];
+const ALGORITHMS = [ES256, EDDSA, RS256];
+
+/** Half of what a server weighs, and many have no passkeys: loaded by the first. */
+const webAuthn = () => import('@simplewebauthn/server');
 
 export type NewcomerOptions = {
   at: RelyingParty;
@@ -30,8 +31,11 @@ export type NewcomerOptions = {
 };
 
 /** What a browser is given to make a passkey (WebAuthn L3 §5.4). */
-export function creationOptions(wanted: NewcomerOptions): Promise<PublicKeyCredentialCreationOptionsJSON> {
+export async function creationOptions(
+  wanted: NewcomerOptions,
+): Promise<PublicKeyCredentialCreationOptionsJSON> {
   const { at, app, person, existing } = wanted;
+  const { generateRegistrationOptions } = await webAuthn();
   return generateRegistrationOptions({
     rpName: app.name,
     rpID: at.rpId,
@@ -111,7 +115,7 @@ export async function judgeAttestation(
   if (settings.passkey_attestation !== 'none') {
     const isAllowed = settings.passkey_attestation_formats.some((format) => format === info.fmt);
     const roots = settings.passkey_attestation_roots;
-    if (!isAllowed || (roots.length > 0 && !leadsToRoot(certificatesIn(info.attestationObject), roots)))
+    if (!isAllowed || (roots.length > 0 && !leadsToRoot(await certificatesIn(info.attestationObject), roots)))
       throw attestationNotAllowed();
   }
   return {
@@ -127,14 +131,17 @@ export async function judgeAttestation(
   };
 }
 
-const certificatesIn = (attestationObject: Uint8Array<ArrayBuffer>): readonly Uint8Array[] =>
-  decodeAttestationObject(attestationObject).get('attStmt').get('x5c') ?? [];
+async function certificatesIn(attestationObject: Uint8Array<ArrayBuffer>): Promise<readonly Uint8Array[]> {
+  const { decodeAttestationObject } = await import('@simplewebauthn/server/helpers');
+  return decodeAttestationObject(attestationObject).get('attStmt').get('x5c') ?? [];
+}
 
 async function verified(
   attestation: Omit<Attestation, 'challenge'>,
   challenge: string,
   { origin, rpId }: RelyingParty,
 ) {
+  const { verifyRegistrationResponse } = await webAuthn();
   try {
     const result = await verifyRegistrationResponse({
       response: { ...attestation, clientExtensionResults: {} },

@@ -30,7 +30,7 @@ export type Program = {
   /** What it would do. */
   planMigration(config: Config, log: Logger): Promise<Plan>;
   /** Everything that this version answers. */
-  routes(config: Config): readonly Route[];
+  routes(config: Config): Promise<readonly Route[]>;
   administer(config: Config, log: Logger): Promise<Administration>;
   /** Writes all rows, compressed, to the sink, and ends it. */
   backUp(copying: Copying, sink: Writable): Promise<DumpEnd>;

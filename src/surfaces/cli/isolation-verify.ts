@@ -2,10 +2,8 @@ import type { Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { Route } from '../../http/route-table.ts';
 import { type Command, jsonFlag, UsageFault, type Values } from './command.ts';
-import { reportText } from './isolation/report.ts';
 import { manyAddresses } from './isolation/call.ts';
 import { directly, through, type Transport } from './isolation/transport.ts';
-import { isSound, verifyIsolation } from './isolation/verify.ts';
 
 type Value = Values[string];
 
@@ -37,16 +35,20 @@ export const isolationVerify: Command = {
     if (adminKey === undefined)
       throw new UsageFault('ADMIN_API_KEY is not set: the apps are made through the Admin API.');
     const transport = transportTo(values['url']);
-    const routes = chosen(program.routes(config), values['only']);
+    const all = await program.routes(config);
+    const routes = chosen(all, values['only']);
     await requireAnswer(transport, config.baseUrl, values['url']);
     const stopped = new AbortController();
     const stop = (): void => stopped.abort(new Error('stopped; the throw-away apps were deleted'));
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+    // Loaded for this command alone: a server carries none of it.
+    const { isSound, verifyIsolation } = await import('./isolation/verify.ts');
+    const { reportText } = await import('./isolation/report.ts');
     const report = await verifyIsolation({
       baseUrl: config.baseUrl,
       adminKey,
       routes,
-      all: program.routes(config).length,
+      all: all.length,
       mailbox: inboxOf(config, transport),
       from: values['forwarded'] ? manyAddresses : undefined,
       transport,

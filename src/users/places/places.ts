@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { type CityResponse, Reader } from 'maxmind';
+import type { CityResponse, Reader } from 'maxmind';
 import { isPublicAddress } from '../../http/outgoing/address.ts';
 
 export type Place = { country: string | null; country_code: string | null; city: string | null };
@@ -53,6 +53,7 @@ export const placeInWords = (place: Place | undefined): string | null =>
 async function read(path: string): Promise<Reader<CityResponse>> {
   try {
     const file = await readFile(path);
+    const { Reader } = await import('maxmind');
     const reader = new Reader<CityResponse>(file as never);
     // Half a file may have a sound end: the first lookup would find out.
     reader.get('1.1.1.1');

@@ -1,5 +1,4 @@
 import { createHash, createHmac } from 'node:crypto';
-import { verify } from '@node-rs/bcrypt';
 import { hashMalformed, hashTooCostly } from '../errors.ts';
 import type { Compare } from './family.ts';
 
@@ -29,5 +28,8 @@ export function readBcrypt(text: string): Compare | undefined {
   const cost = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(hash)?.[1];
   if (cost === undefined || Number(cost) < 4) throw hashMalformed('bcrypt');
   if (Number(cost) > MOST_COST) throw hashTooCostly(`a cost of ${MOST_COST}`);
-  return (password) => verify(prepare(password), hash);
+  return async (password) => {
+    const { verify } = await import('@node-rs/bcrypt');
+    return verify(prepare(password), hash);
+  };
 }

@@ -1,4 +1,4 @@
-import * as oidc from 'openid-client';
+import type { Configuration } from 'openid-client';
 
 export type IssuerChoice = 'shared' | 'own';
 
@@ -25,6 +25,9 @@ export type CallResult = { title: string; status: number; body: unknown };
 export const SCOPE = 'openid profile email offline_access';
 const TIMEOUT_SECONDS = 5;
 
+/** Loaded when the first page is opened: a server in production has no need of it. */
+const library = () => import('openid-client');
+
 /** An ordinary OpenID Connect client, as an app would write it. Every call out has a time-out of five seconds. */
 export class RelyingParty {
   readonly #options: RelyingPartyOptions;
@@ -48,6 +51,7 @@ export class RelyingParty {
   }
 
   async depart(issuer: IssuerChoice): Promise<{ url: URL; departure: Departure }> {
+    const oidc = await library();
     const server = await this.#discover(issuer);
     const departure = {
       issuer,
@@ -68,6 +72,7 @@ export class RelyingParty {
 
   /** `query` is that of the callback, with its leading question mark. */
   async arrive(query: string, departure: Departure): Promise<Tokens> {
+    const oidc = await library();
     const server = await this.#discover(departure.issuer);
     const answer = await oidc.authorizationCodeGrant(server, new URL(this.redirectUri + query), {
       expectedState: departure.state,
@@ -85,6 +90,7 @@ export class RelyingParty {
   }
 
   async refresh(tokens: Tokens): Promise<Tokens> {
+    const oidc = await library();
     const answer = await oidc.refreshTokenGrant(
       await this.#discover(tokens.issuer),
       tokens.refreshToken ?? '',
@@ -98,6 +104,7 @@ export class RelyingParty {
   }
 
   async userinfo(tokens: Tokens): Promise<CallResult> {
+    const oidc = await library();
     const body = await oidc.fetchUserInfo(
       await this.#discover(tokens.issuer),
       tokens.accessToken,
@@ -107,11 +114,13 @@ export class RelyingParty {
   }
 
   async introspect(tokens: Tokens): Promise<CallResult> {
+    const oidc = await library();
     const body = await oidc.tokenIntrospection(await this.#discover(tokens.issuer), tokens.accessToken);
     return { title: 'Introspection', status: 200, body };
   }
 
   async signOutUrl(tokens: Tokens): Promise<URL> {
+    const oidc = await library();
     return oidc.buildEndSessionUrl(await this.#discover(tokens.issuer), {
       id_token_hint: tokens.idToken,
       post_logout_redirect_uri: `${this.#options.baseUrl}/dev/playground`,
@@ -119,7 +128,8 @@ export class RelyingParty {
   }
 
   // Anew each time: this is for people who are changing the very settings it shows.
-  async #discover(issuer: IssuerChoice): Promise<oidc.Configuration> {
+  async #discover(issuer: IssuerChoice): Promise<Configuration> {
+    const oidc = await library();
     const { clientId, clientSecret } = this.#options;
     return oidc.discovery(
       new URL(this.issuerUrl(issuer)),
