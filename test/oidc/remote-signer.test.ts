@@ -113,7 +113,8 @@ describe('signing keys that live in a signer of their own', function () {
           kind === 'own' ? 'ES256' : 'RS256',
         );
       const text = await (await fetch(configuration.serverMetadata().jwks_uri!)).text();
-      expect(text).to.not.match(/"(d|p|q|label)":|kms/);
+      // With its quotation mark: three letters alone are now and then in a key.
+      expect(text).to.not.match(/"(d|p|q|label)":|"kms/);
     }
     expect(signer.asked.filter((one) => one === 'POST /sign')).to.have.length(4);
     const rows = await latchkey.sql('select app_id, key_id, private_jwk from signing_keys');
