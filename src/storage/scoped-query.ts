@@ -29,7 +29,7 @@ export async function prepareAhead(client: pg.ClientBase): Promise<void> {
   const { name, text } = BEGIN;
   const asked = [{ ...SCOPE, values: [''] }, { name, text }, { text: 'rollback' }];
   await Promise.all(
-    asked.map((one) => client.query({ ...one, query_timeout: PREPARE_LIMIT_MS } as pg.QueryConfig)),
+    asked.map((one) => client.query(Object.assign(one, { query_timeout: PREPARE_LIMIT_MS }))),
   );
 }
 
