@@ -67,6 +67,7 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
         connection,
         applicationName,
         poolSize,
+        pooler: config.database.kind === 'external' ? config.database.pooler : undefined,
         log: (message, fields) => log.warn(fields, message),
         ...(options.observe ? { observe: options.observe } : {}),
         ...(options.observeCommit ? { observeCommit: options.observeCommit } : {}),
@@ -74,6 +75,8 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
     const sizes = poolSizes(config);
     const db = open(where.serverConnection, 'latchkey', sizes.server);
     const operatorDb = open(where.operatorConnection, 'latchkey-operator', sizes.operator);
+    // What can not serve, behind a pooler that it was not told of, does not begin.
+    await Promise.all([db.ping(), operatorDb.ping()]);
     const graves = pendingGraves(db, operatorDb);
     // Loaded only where there is a Redis: a start without one is a tenth of a second faster.
     const redis =

@@ -7,6 +7,9 @@ export type LogLevel = (typeof logLevels)[number];
 export const logFormats = ['json', 'text'] as const;
 export type LogFormat = (typeof logFormats)[number];
 
+export const poolers = ['prepared', 'unprepared'] as const;
+export type Pooler = (typeof poolers)[number];
+
 export type DatabaseConfig =
   /** A PostgreSQL that this process starts itself, in `dataDir`. */
   | { kind: 'embedded' }
@@ -20,6 +23,8 @@ export type DatabaseConfig =
       operatorUrl: Secret | undefined;
       /** DATABASE_URL is the owner: the server has to find roles of its own. */
       ownerIsServer: boolean;
+      /** What a connection pooler in between can do; undefined: there is none. */
+      pooler: Pooler | undefined;
     };
 
 export type RedisNode = { host: string; port: number };

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { type RedisConfig, type RedisNode, logFormats, logLevels } from './config.ts';
+import { type RedisConfig, type RedisNode, logFormats, logLevels, poolers } from './config.ts';
 import { Secret } from './secret.ts';
 
 /** Marks secrets that were generated for development, so that production can refuse them. */
@@ -175,3 +175,4 @@ export const directory = parsed((text) => (text.includes('\0') ? fail('is not a 
 export const logLevel = z.enum(logLevels, `must be one of ${logLevels.join(', ')}`);
 export const logFormat = z.enum(logFormats, `must be one of ${logFormats.join(', ')}`);
 export const environment = z.enum(['development', 'production'], 'must be development or production');
+export const pooler = z.enum(poolers, `must be ${poolers.join(' or ')}`);

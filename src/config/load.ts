@@ -127,6 +127,7 @@ function databaseOf(values: Values): DatabaseConfig {
     url,
     migrationUrl: values.DATABASE_MIGRATION_URL ?? url,
     operatorUrl: values.DATABASE_OPERATOR_URL,
+    pooler: values.DATABASE_POOLER,
     ownerIsServer: (values.DATABASE_MIGRATION_URL ?? url).reveal() === url.reveal(),
   };
 }

@@ -9,7 +9,7 @@ type Judged = { environment: Environment; values: Values; baseUrl: string };
 /** What contradicts itself in any environment. */
 export function contradictions({ values }: Judged): Fault[] {
   const faults: Fault[] = [];
-  for (const name of ['DATABASE_MIGRATION_URL', 'DATABASE_OPERATOR_URL'] as const) {
+  for (const name of ['DATABASE_MIGRATION_URL', 'DATABASE_OPERATOR_URL', 'DATABASE_POOLER'] as const) {
     if (values[name] && !values.DATABASE_URL)
       faults.push({ variable: name, message: 'is set, but DATABASE_URL is not; set DATABASE_URL too' });
   }

@@ -66,6 +66,12 @@ export const environmentSchema = z.object({
     example: 'postgres://latchkey_operator:password@db.example.com/latchkey',
     secret: true,
   }),
+  DATABASE_POOLER: variable(format.pooler, {
+    sentence:
+      'What a connection pooler that DATABASE_URL and DATABASE_OPERATOR_URL lead to can do: `prepared` (statements prepared by name: session mode, or transaction mode of PgBouncer 1.21 and newer), `unprepared` (transaction mode of older ones).',
+    default: 'there is no pooler',
+    example: 'prepared',
+  }),
   REDIS_URL: variable(format.redisUrl, {
     sentence:
       'Redis for short-lived state: `redis://`, `rediss://`, `redis+sentinel://host:port,host:port/master` or `redis+cluster://host:port,host:port`.',

@@ -41,43 +41,31 @@ const GRAVE_SECONDS = 600;
 const DISTRUST_POLL_MS = 500;
 const TRUST_MS = 1000;
 
-/** KEYS[1]; ARGV: version, value, milliseconds. `T` is a tombstone; versions only grow. */
+/** KEYS[1]; ARGV: version, history, value, milliseconds. `T` is a tombstone; within a history versions only grow. */
 const FILL = `
 local known = redis.call('get', KEYS[1])
 if known then
   if known == 'T' then return 0 end
-  if tonumber(string.match(known, '^(%d+):')) >= tonumber(ARGV[1]) then return 0 end
+  local version, history = string.match(known, '^(%d+):([^:]*):')
+  if history == ARGV[2] and tonumber(version) >= tonumber(ARGV[1]) then return 0 end
 end
-redis.call('set', KEYS[1], ARGV[1] .. ':' .. ARGV[2], 'PX', ARGV[3])
+redis.call('set', KEYS[1], ARGV[1] .. ':' .. ARGV[2] .. ':' .. ARGV[3], 'PX', ARGV[4])
 return 1`;
 
 /**
- * The cache in Redis. A tombstone that can not be written goes to `jobs` (kind `bury`), and until it is delivered
+ * The cache in Redis. A tombstone that can not be written goes to `pending_graves`, and until it is delivered
  * every process treats the cache as empty: each asks twice a second, and the revocation is acknowledged only after
  * each has had the time to ask.
+ *
+ * A fill names the history of Redis that it belongs to (redis.ts), and is read in no other: a server that took over, or began
+ * again from a file, may hold the fill and have lost the tombstone that came after it.
  */
 export function artifactCacheOnRedis(
   redis: RedisConnection,
   db: PendingGraves,
   log: (message: string, fields: object) => void,
 ): ArtifactCache {
-  // Trust runs out by itself, counted from when the question was asked: an answer that is late, or never comes,
-  // must not let this process trust longer than a revocation waits.
-  let trustedUntil = 0;
-  let distrustedAt = 0;
-  const ask = async (): Promise<void> => {
-    const askedAt = performance.now();
-    const pending = await db.anyPending().catch(() => true);
-    if (!pending && askedAt > distrustedAt) trustedUntil = Math.max(trustedUntil, askedAt + TRUST_MS);
-  };
-  const distrust = (): void => {
-    distrustedAt = performance.now();
-    trustedUntil = 0;
-  };
-  void ask();
-  const watch = setInterval(() => void ask(), DISTRUST_POLL_MS);
-  watch.unref();
-
+  const trust = trustIn(redis, db);
   const write = async (appId: string, graves: Grave[]): Promise<void> => {
     await redis.run((client) =>
       Promise.all(graves.map((grave) => client.set(keyOf(appId, grave), 'T', 'EX', GRAVE_SECONDS))),
@@ -87,16 +75,21 @@ export function artifactCacheOnRedis(
   return {
     isInUse: true,
     async read(appId, kind, id) {
-      if (performance.now() >= trustedUntil) return undefined;
+      if (performance.now() >= trust.now().until) return undefined;
       const found = await redis.run((client) => client.get(keyOf(appId, { kind, id })));
-      if (found === null) return undefined;
-      return found === 'T' ? 'gone' : found.slice(found.indexOf(':') + 1);
+      if (found === 'T') return 'gone';
+      const [, filledIn, value] = /^\d+:([^:]*):(.*)$/s.exec(found ?? '') ?? [];
+      // As of now: another server may have taken over since it was asked.
+      return filledIn === trust.now().history ? value : undefined;
     },
     async fill(appId, { kind, id, version, value, ttlSeconds }) {
+      const { history } = trust.now();
+      if (history === '') return;
       const milliseconds = Math.max(1, Math.floor(Math.min(ttlSeconds, FILL_SECONDS) * 1000));
+      const key = keyOf(appId, { kind, id });
       // A lost fill costs a read of Postgres later, nothing else.
       await redis
-        .run((client) => client.eval(FILL, 1, keyOf(appId, { kind, id }), version, value, milliseconds))
+        .run((client) => client.eval(FILL, 1, key, version, history, value, milliseconds))
         .catch(() => {});
     },
     async bury(appId, graves) {
@@ -104,13 +97,46 @@ export function artifactCacheOnRedis(
         await write(appId, graves);
       } catch (error) {
         log('tombstones could not be written, they go to the outbox', { err: error, graves: graves.length });
-        distrust();
+        trust.lose();
         await db.remember(appId, graves);
         await new Promise((resolve) => setTimeout(resolve, TRUST_MS + 100));
       }
     },
-    close: () => clearInterval(watch),
+    close: trust.close,
   };
+}
+
+type Trust = { history: string; until: number };
+
+/** Until when this process may answer from the cache, and from which history. */
+function trustIn(redis: RedisConnection, db: PendingGraves): { now(): Trust; lose(): void; close(): void } {
+  // Trust runs out by itself, counted from when the question was asked: an answer that is late, or never comes,
+  // must not let this process trust longer than a revocation waits.
+  let trusted: Trust = { history: '', until: 0 };
+  let askedLast = 0;
+  let distrustedAt = 0;
+  const ask = async (): Promise<void> => {
+    const askedAt = performance.now();
+    const [pending, history] = await Promise.all([
+      db.anyPending().catch(() => true),
+      redis.history().catch(() => undefined),
+    ]);
+    if (pending || history === undefined || askedAt <= Math.max(askedLast, distrustedAt)) return;
+    askedLast = askedAt;
+    trusted = { history, until: askedAt + TRUST_MS };
+  };
+  const distrust = (history: string): void => {
+    distrustedAt = performance.now();
+    trusted = { history, until: 0 };
+  };
+  redis.onChange(() => {
+    distrust('');
+    void ask();
+  });
+  void ask();
+  const watch = setInterval(() => void ask(), DISTRUST_POLL_MS);
+  watch.unref();
+  return { now: () => trusted, lose: () => distrust(trusted.history), close: () => clearInterval(watch) };
 }
 
 const keyOf = (appId: string, grave: Grave): string => redisKey(appId, `art:${grave.kind}:${grave.id}`);

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { remainingMs } from '../kernel/deadline.ts';
 import { unavailable, unstorableText } from '../kernel/problem.ts';
-import { openingOf, prepareAhead, scopeOf, send } from './scoped-query.ts';
+import { limits, named, openingOf, type Pooler, prepareAhead, scopeOf, send } from './scoped-query.ts';
 import type { Statement } from './sql.ts';
 
 /** Runs statements inside one transaction. */
@@ -16,6 +16,7 @@ export type DatabaseOptions = {
   /** At most so many connections. */
   poolSize?: number;
   applicationName: string;
+  pooler?: Pooler;
   log: (message: string, fields: object) => void;
   /** Called before each statement; a throw makes it fail. For counting round trips and for fault tests. */
   observe?: (statement: Statement) => void;
@@ -56,10 +57,13 @@ export function isUnavailable(error: unknown): boolean {
  */
 export class Database {
   readonly #pool: pg.Pool;
+  readonly #pooler: Pooler;
   readonly #observe: DatabaseOptions['observe'];
   readonly #observeCommit: DatabaseOptions['observeCommit'];
 
   constructor(options: DatabaseOptions) {
+    const { pooler } = options;
+    this.#pooler = pooler;
     this.#observe = options.observe;
     this.#observeCommit = options.observeCommit;
     this.#pool = new pg.Pool({
@@ -67,14 +71,14 @@ export class Database {
       max: options.poolSize ?? 10,
       application_name: options.applicationName,
       connectionTimeoutMillis: CONNECT_LIMIT_MS,
-      statement_timeout: 10_000,
+      // Poolers refuse these as parameters of a connection: there they come with each transaction.
+      ...(pooler ? {} : limits),
       query_timeout: QUERY_LIMIT_MS,
-      idle_in_transaction_session_timeout: 15_000,
       keepAlive: true,
       // Statements that do not wait for one another are one round trip.
       pipeline: true,
       // It is waited for, which its type does not say.
-      onConnect: prepareAhead as never,
+      onConnect: ((client: pg.ClientBase) => prepareAhead(client, pooler)) as never,
     } as pg.PoolConfig);
     // Without a listener a lost idle connection ends the process.
     this.#pool.on('error', (error) => options.log('database connection lost', { err: error }));
@@ -87,7 +91,11 @@ export class Database {
   ): Promise<Row[]> {
     return this.#withClient(async (client) => {
       this.#observe?.(statement);
-      const { rows } = await send(client, inTime(statement), scopeOf(appId));
+      const { rows } = await send(
+        client,
+        inTime(named(statement, this.#pooler)),
+        scopeOf(appId, this.#pooler),
+      );
       this.#observeCommit?.([statement]);
       return rows as Row[];
     });
@@ -99,13 +107,13 @@ export class Database {
     const outcome = await this.#withClient(async (client) => {
       const sent: Statement[] = [];
       // Travels with the first statement; without one there is nothing to begin, nor to end.
-      let opening = openingOf(appId);
+      let opening = openingOf(appId, this.#pooler);
       try {
         const value = await work({
           query: async <Row>(statement: Statement) => {
             this.#observe?.(statement);
             const ahead = opening;
-            const timed = inTime(statement);
+            const timed = inTime(named(statement, this.#pooler));
             opening = [];
             sent.push(statement);
             return (await send(client, timed, ahead)).rows as Row[];
@@ -165,6 +173,9 @@ export class Database {
     try {
       client = await this.#connect();
     } catch (error) {
+      // No time-out ends this one, so it is none of those that may come again.
+      if (/unsupported startup parameter/.test((error as Error).message))
+        throw new Error('a connection pooler is in front of Postgres: set DATABASE_POOLER', { cause: error });
       throw unavailable('Postgres', error);
     }
     let broken: Error | undefined;

@@ -49,6 +49,7 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
   const watch = watchWaits(connection);
   const client = await connect(connection);
   try {
+    await refusePooler(client);
     await take(client, ONE, log);
     await take(client, FIRST_RELEASES, log);
     const { missing, note } = pendingOf(await migrationsFor(options), await readHistory(client));
@@ -114,6 +115,16 @@ async function connect(connection: pg.ClientConfig): Promise<pg.Client> {
   client.on('error', () => {}); // the statement that it was lost under tells
   await client.connect();
   return client;
+}
+
+/** A pooler would give the locks of this session to whoever comes next, or to nobody; it announces itself by another process id. */
+async function refusePooler(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const { processID } = client as unknown as { processID: number | null };
+  if (processID !== null && rows[0]!.pid !== processID)
+    throw new Error(
+      'the owner gets to a connection pooler, where migrations can not lock: let DATABASE_MIGRATION_URL lead to Postgres itself',
+    );
 }
 
 /** Asks again and again: a statement that waits here would be older than an index that is built, which waits for it. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisConfig } from '../config/config.ts';
 import { unavailable } from '../kernel/problem.ts';
@@ -6,6 +7,13 @@ export type RedisConnection = {
   /** Runs commands; a Redis that is away becomes a Problem `store.unavailable` instead of a wait. */
   run<T>(work: (redis: Redis | Cluster) => Promise<T>): Promise<T>;
   ping(): Promise<void>;
+  /**
+   * Names the history of writes that what is read now belongs to. Another once a replica has taken over, which may lack the last
+   * writes, and once a server has begun again from a file.
+   */
+  history(): Promise<string>;
+  /** Called when another server may answer from now on. */
+  onChange(listener: () => void): void;
   close(): Promise<void>;
 };
 
@@ -38,10 +46,29 @@ export async function connectRedis(
     async ping() {
       await redis.ping();
     },
+    history: () => historyOf(redis),
+    onChange(listener) {
+      for (const event of redis instanceof Cluster ? ['+node', '-node', 'close'] : ['close', 'ready'])
+        redis.on(event, listener);
+    },
     async close() {
       redis.disconnect();
     },
   };
+}
+
+/** Every server in charge has a replication id, which it gives up whenever it does not go on where it was. */
+async function historyOf(redis: Redis | Cluster): Promise<string> {
+  const inCharge = redis instanceof Cluster ? redis.nodes('master') : [redis];
+  if (inCharge.length === 0) throw new Error('no Redis is in charge');
+  const ids = await Promise.all(inCharge.map(replicationIdOf));
+  return createHash('sha256').update(ids.sort().join()).digest('base64url').slice(0, 8);
+}
+
+async function replicationIdOf(server: Redis): Promise<string> {
+  const [, id] = /^master_replid:(\w+)/m.exec(await server.info('replication')) ?? [];
+  if (id === undefined) throw new Error('Redis tells no replication id');
+  return id;
 }
 
 const retryStrategy = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 5), 1000);
@@ -55,38 +82,44 @@ const commonOptions = {
   enableOfflineQueue: false,
 } satisfies RedisOptions;
 
+const ours = {
+  ...commonOptions,
+  lazyConnect: true,
+  enableAutoPipelining: true,
+  retryStrategy,
+  // This server is in charge no longer; whoever is answers at the same name, or the Sentinels know where.
+  reconnectOnError: (error) => error.message.startsWith('READONLY'),
+} satisfies RedisOptions;
+
 function clientFor(config: RedisConfig): Redis | Cluster {
-  if (config.kind === 'single') {
-    return new Redis(config.url.reveal(), {
-      ...commonOptions,
-      lazyConnect: true,
-      enableAutoPipelining: true,
-      retryStrategy,
-    });
-  }
-  const login = {
-    ...(config.username ? { username: config.username } : {}),
-    ...(config.password ? { password: config.password.reveal() } : {}),
-    ...(config.tls ? { tls: {} } : {}),
-  };
-  if (config.kind === 'sentinel') {
-    const { name, database: db, nodes: sentinels } = config;
-    return new Redis({
-      ...commonOptions,
-      ...login,
-      name,
-      db,
-      sentinels: [...sentinels],
-      lazyConnect: true,
-      enableAutoPipelining: true,
-      retryStrategy,
-    });
-  }
+  if (config.kind === 'single') return new Redis(config.url.reveal(), ours);
+  if (config.kind === 'sentinel')
+    return new Redis({ ...ours, ...loginTo(config), ...throughSentinels(config) });
   return new Cluster([...config.nodes], {
     lazyConnect: true,
     enableOfflineQueue: false,
     enableAutoPipelining: true,
     clusterRetryStrategy: retryStrategy,
-    redisOptions: { ...commonOptions, ...login },
+    // Certificates are for names: those given are not looked up beforehand.
+    ...(config.tls ? { dnsLookup: (name, found) => found(null, name) } : {}),
+    redisOptions: { ...commonOptions, ...loginTo(config) },
   });
 }
+
+const loginTo = ({ username, password, tls }: RedisConfig & { kind: 'sentinel' | 'cluster' }) => ({
+  ...(username ? { username } : {}),
+  ...(password ? { password: password.reveal() } : {}),
+  ...(tls ? { tls: {} } : {}),
+});
+
+const throughSentinels = ({ name, database, nodes, tls }: RedisConfig & { kind: 'sentinel' }) => ({
+  name,
+  db: database,
+  sentinels: [...nodes],
+  sentinelRetryStrategy: retryStrategy,
+  sentinelCommandTimeout: 2000,
+  // A master that was replaced may answer for a while: the Sentinels are listened to, and it is left at once.
+  failoverDetector: true,
+  // Without the first the library speaks to the master in the clear, whatever `tls` says.
+  ...(tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
+});

@@ -1,40 +1,77 @@
 import pg from 'pg';
+import type { Pooler as KnownPooler } from '../config/config.ts';
 import type { Statement } from './sql.ts';
 
 /** A statement that runs ahead of another one, in the same message; what it answers is skipped. */
 type Ahead = { name: string; text: string; values: string[] };
 
-const SCOPE = { name: 'latchkey_scope', text: "select set_config('latchkey.app_id', $1, true)" };
-const BEGIN: Ahead = { name: 'latchkey_begin', text: 'begin', values: [] };
+/** How long Postgres works on a statement, and waits for the next one of a transaction. */
+export const limits = { statement_timeout: 10_000, idle_in_transaction_session_timeout: 15_000 };
+
+/**
+ * What is between here and Postgres: nothing, or a pooler that gives out its connections for a transaction. That may know
+ * statements by name, and knows no more of a client.
+ */
+export type Pooler = KnownPooler | undefined;
+
+const OF_APP = "set_config('latchkey.app_id', $1, true)";
+const OF_LIMITS = Object.entries(limits)
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  .join(', ');
 const APP_ID = /^[a-z0-9_-]{1,48}$/;
+
+/** What goes ahead of statements. Like all of it, it ends with the transaction: whoever gets the connection next meets none. */
+const aheads = {
+  begin: { name: 'latchkey_begin', text: 'begin' },
+  scope: { name: 'latchkey_scope', text: `select ${OF_APP}` },
+  limits: { name: 'latchkey_limits', text: `select ${OF_LIMITS}` },
+  scopeAndLimits: { name: 'latchkey_scope_limits', text: `select ${OF_APP}, ${OF_LIMITS}` },
+};
+
+const ahead = (one: { name: string; text: string }, values: string[], pooler: Pooler): Ahead => ({
+  name: pooler === 'unprepared' ? '' : one.name,
+  text: one.text,
+  values,
+});
 
 /**
  * Makes the app known to row-level security until the transaction ends. Several statements of the extended protocol up to
  * one Sync are one transaction, so alone with its statement this needs neither begin nor commit.
  */
-export function scopeOf(appId: string | undefined): Ahead[] {
-  if (appId === undefined) return [];
+export function scopeOf(appId: string | undefined, pooler: Pooler): Ahead[] {
+  if (appId === undefined) return pooler ? [ahead(aheads.limits, [], pooler)] : [];
   if (!APP_ID.test(appId)) throw new Error('not an app_id');
-  return [{ ...SCOPE, values: [appId] }];
+  return [ahead(pooler ? aheads.scopeAndLimits : aheads.scope, [appId], pooler)];
 }
 
 /** The same for a transaction that goes on after its first statement. */
-export const openingOf = (appId: string | undefined): Ahead[] => [BEGIN, ...scopeOf(appId)];
+export const openingOf = (appId: string | undefined, pooler: Pooler): Ahead[] => [
+  ahead(aheads.begin, [], pooler),
+  ...scopeOf(appId, pooler),
+];
 
 /** A connection whose first answers do not come is none. */
 const PREPARE_LIMIT_MS = 3000;
 
 /** What every connection knows by name before it is used. */
-export async function prepareAhead(client: pg.ClientBase): Promise<void> {
-  const { name, text } = BEGIN;
-  const asked = [{ ...SCOPE, values: [''] }, { name, text }, { text: 'rollback' }];
+export async function prepareAhead(client: pg.ClientBase, pooler: Pooler): Promise<void> {
+  if (pooler === 'unprepared') return;
+  const { begin, scope, limits: bounds, scopeAndLimits } = aheads;
+  const settings = pooler
+    ? [
+        { ...scopeAndLimits, values: [''] },
+        { ...bounds, values: [] },
+      ]
+    : [{ ...scope, values: [''] }];
+  const asked = [...settings, begin, { text: 'rollback' }];
   await Promise.all(
-    asked.map((one) => client.query(Object.assign(one, { query_timeout: PREPARE_LIMIT_MS }))),
+    asked.map((one) => client.query(Object.assign({ ...one }, { query_timeout: PREPARE_LIMIT_MS }))),
   );
 }
 
 /** The part of pg's connection that a query writes to. */
 type Wire = {
+  parse(at: { text: string; name: string; types: [] }): void;
   bind(at: { statement: string; values: string[] }): void;
   execute(at: object): void;
 };
@@ -58,14 +95,16 @@ class ScopedQuery extends pg.Query {
     ahead: readonly Ahead[],
     done: (error: Error | null, result: pg.QueryResult) => void,
   ) {
-    super({ ...statement }, done as never);
+    // Never as a simple query, ahead of which nothing goes.
+    super({ ...statement, queryMode: 'extended' } as Statement, done as never);
     this.#ahead = ahead;
     this.#pending = ahead.length;
     this.query_timeout = (statement as { query_timeout?: number }).query_timeout;
   }
 
   prepare(connection: Wire): void {
-    for (const { name, values } of this.#ahead) {
+    for (const { name, text, values } of this.#ahead) {
+      if (name === '') connection.parse({ text, name, types: [] });
       connection.bind({ statement: name, values });
       connection.execute({});
     }
@@ -81,6 +120,10 @@ class ScopedQuery extends pg.Query {
     else this.#pending -= 1;
   }
 }
+
+/** The statement as it may be sent: with its name, where that is known again. */
+export const named = (statement: Statement, pooler: Pooler): Statement =>
+  pooler === 'unprepared' ? { ...statement, name: '' } : statement;
 
 /** Runs a statement on a connection that `prepareAhead` has prepared. */
 export async function send(

@@ -4,12 +4,12 @@ import { decodeJwt } from 'jose';
 import type { Agent } from '../support/agent.ts';
 import { startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import {
-  flushRedis,
   type PrivatePostgres,
   type PrivateRedis,
   startPrivatePostgres,
   startPrivateRedis,
 } from '../support/servers.ts';
+import { flushRedis } from '../support/redis-server.ts';
 import {
   authorizationRequest,
   discover,

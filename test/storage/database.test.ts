@@ -66,4 +66,25 @@ describe('the connections of a process', () => {
       await db.close();
     }
   });
+
+  for (const pooler of ['prepared', 'unprepared'] as const)
+    it(`carry all that they need in each transaction where a pooler is in between, ${pooler}`, async () => {
+      const db = new Database({
+        connection: { ...database, user: 'latchkey_operator' },
+        applicationName: 'test',
+        poolSize: 1,
+        pooler,
+        log: () => {},
+      });
+      const limits = sql`select current_setting('statement_timeout') as statement, current_setting('idle_in_transaction_session_timeout') as idle,
+        current_setting('latchkey.app_id', true) as app, exists (select from pg_prepared_statements) as prepared`;
+      const within = { statement: '10s', idle: '15s', app: 'shop', prepared: pooler === 'prepared' };
+      try {
+        expect(await db.query('shop', limits)).to.deep.equal([within]);
+        expect(await db.transaction('shop', (tx) => tx.query(limits))).to.deep.equal([within]);
+        expect((await db.query(undefined, limits))[0]).to.include({ app: '', statement: '10s' });
+      } finally {
+        await db.close();
+      }
+    });
 });

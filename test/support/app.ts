@@ -1,22 +1,27 @@
 import { randomBytes } from 'node:crypto';
-import { createServer, type AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { type Latchkey, startLatchkey } from '../../src/app.ts';
 import { isInRequest } from '../../src/http/after-answer.ts';
+import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { ResolveTxt } from '../../src/apps/domains/name-servers.ts';
 import type { DatabaseOptions } from '../../src/storage/database.ts';
 import type { ObserveRedis } from '../../src/storage/redis.ts';
 import { createLogger, type Logger, silentLogger } from '../../src/telemetry/log.ts';
 import { Agent } from './agent.ts';
-import { createDatabase, dropDatabase, testRedisUrl } from './servers.ts';
+import { freePort } from './program.ts';
+import { startProcesses } from './processes.ts';
+import { createDatabase, dropDatabase, engine, ownerUrlOf, testRedisUrl, urlOf } from './servers.ts';
 import './stores.ts';
 
 export type Driver = 'postgres' | 'redis';
-export const drivers: readonly Driver[] = ['postgres', 'redis'];
+/** Where Redis is what is tried, everything is tried with it. */
+const onRedis = engine === 'cluster' || engine === 'sentinel';
+export const drivers: readonly Driver[] = onRedis ? ['redis'] : ['postgres', 'redis'];
+export { freePort };
 
 export type Mail = {
   id: string;
@@ -72,40 +77,27 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
   const port = await freePort();
   // Where it listens: a test that starts again where another instance was names the port.
   const baseUrl = `http://localhost:${options.env?.['PORT'] ?? port}`;
-  const urlOf = (user: string): string =>
-    `postgres://${user}@localhost/${database.database}?host=${encodeURIComponent(database.host)}`;
-  const config = loadConfig({
-    cwd: dataDir,
-    env: {
-      LATCHKEY_ENV: 'development',
-      BASE_URL: baseUrl,
-      PORT: String(port),
-      DATA_DIR: dataDir,
-      DATABASE_URL: urlOf('latchkey_server'),
-      DATABASE_MIGRATION_URL: urlOf('postgres'),
-      DATABASE_OPERATOR_URL: urlOf('latchkey_operator'),
-      ADMIN_API_KEY: ADMIN_KEY,
-      // Machines that run tests may be slow.
-      REQUEST_TIMEOUT: '60',
-      ENCRYPTION_KEYS: randomBytes(32).toString('base64url'),
-      ...(options.driver === 'redis' ? { REDIS_URL: options.redisUrl ?? testRedisUrl(database) } : {}),
-      ...options.env,
-    },
-  });
-  const log =
-    options.log ??
-    (process.env['TEST_LOG'] ? createLogger({ logLevel: 'debug', logFormat: 'text' }) : silentLogger);
-  const root = new URL('../..', import.meta.url).pathname;
-  const latchkey = await startLatchkey({
-    config,
-    log,
-    version: 'test',
-    root,
-    ...(options.observe ? { observe: inRequests(options.observe) } : {}),
-    ...(options.observeCommit ? { observeCommit: inRequests(options.observeCommit) } : {}),
-    ...(options.observeRedis ? { observeRedis: inRequests(options.observeRedis) } : {}),
-    resolveTxt: options.resolveTxt,
-  });
+  const env = {
+    LATCHKEY_ENV: 'development',
+    BASE_URL: baseUrl,
+    PORT: String(port),
+    DATA_DIR: dataDir,
+    DATABASE_URL: urlOf(database, 'latchkey_server'),
+    DATABASE_MIGRATION_URL: ownerUrlOf(database),
+    DATABASE_OPERATOR_URL: urlOf(database, 'latchkey_operator'),
+    ...(engine === 'pgbouncer' ? { DATABASE_POOLER: process.env['TEST_POOLER'] ?? 'unprepared' } : {}),
+    ADMIN_API_KEY: ADMIN_KEY,
+    // Machines that run tests may be slow.
+    REQUEST_TIMEOUT: '60',
+    ENCRYPTION_KEYS: randomBytes(32).toString('base64url'),
+    ...(onRedis || options.driver === 'redis'
+      ? { REDIS_URL: options.redisUrl ?? testRedisUrl(database) }
+      : {}),
+    ...options.env,
+  };
+  const config = loadConfig({ cwd: dataDir, env });
+  const latchkey =
+    engine === 'processes' ? await startProcesses(config, env) : await startHere(config, options);
   return {
     baseUrl,
     latchkey,
@@ -120,6 +112,22 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+function startHere(config: Config, options: TestOptions): Promise<Latchkey> {
+  const log =
+    options.log ??
+    (process.env['TEST_LOG'] ? createLogger({ logLevel: 'debug', logFormat: 'text' }) : silentLogger);
+  return startLatchkey({
+    config,
+    log,
+    version: 'test',
+    root: new URL('../..', import.meta.url).pathname,
+    ...(options.observe ? { observe: inRequests(options.observe) } : {}),
+    ...(options.observeCommit ? { observeCommit: inRequests(options.observeCommit) } : {}),
+    ...(options.observeRedis ? { observeRedis: inRequests(options.observeRedis) } : {}),
+    resolveTxt: options.resolveTxt,
+  });
 }
 
 const inRequests =
@@ -176,10 +184,19 @@ async function callAdmin(
   return { status: response.status, body: text ? JSON.parse(text) : undefined, headers: response.headers };
 }
 
+/** Each process has an inbox of its own. */
+async function inboxOf(baseUrl: string): Promise<Mail[]> {
+  const all = new Map<string, Mail>();
+  for (let process = 0; process < (engine === 'processes' ? 2 : 1); process += 1) {
+    const mails = (await (await fetch(`${baseUrl}/dev/inbox.json`)).json()) as Mail[];
+    for (const mail of mails) all.set(mail.id, mail);
+  }
+  return [...all.values()].sort((a, b) => b.sent_at.localeCompare(a.sent_at));
+}
+
 async function waitForMails(baseUrl: string, address: string, count: number): Promise<Mail[]> {
   for (const deadline = Date.now() + 20_000; ; ) {
-    const all = (await (await fetch(`${baseUrl}/dev/inbox.json`)).json()) as Mail[];
-    const found = all.filter((mail) => mail.to === address);
+    const found = (await inboxOf(baseUrl)).filter((mail) => mail.to === address);
     if (found.length >= count) return found;
     if (Date.now() > deadline) throw new Error(`only ${found.length} of ${count} mails came for ${address}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
@@ -189,13 +206,3 @@ async function waitForMails(baseUrl: string, address: string, count: number): Pr
 /** The link of a mail. */
 export const linkIn = (mail: Mail): string =>
   /https?:\/\/\S+\/(?:magic-link|sign-up|reset|invitation)\/[A-Za-z0-9_-]+/.exec(mail.text)![0];
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
-}

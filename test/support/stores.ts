@@ -2,7 +2,7 @@ import { setTemplate, createDatabase, dropDatabase, testRedisUrl, type Connectio
 import { Database, type DatabaseOptions } from '../../src/storage/database.ts';
 import { migrate } from '../../src/storage/migrate.ts';
 import { connectRedis, type RedisConnection } from '../../src/storage/redis.ts';
-import { Secret } from '../../src/config/secret.ts';
+import { redisUrl } from '../../src/config/formats.ts';
 
 export const migrationsDir = new URL('../../migrations', import.meta.url).pathname;
 
@@ -57,5 +57,5 @@ export async function insertBareApp(database: TestDatabase, appId: string): Prom
 }
 
 export function testRedis(of: { database: string }): Promise<RedisConnection> {
-  return connectRedis({ kind: 'single', url: new Secret(testRedisUrl(of)) }, () => {});
+  return connectRedis(redisUrl.parse(testRedisUrl(of)), () => {});
 }
