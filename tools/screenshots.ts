@@ -127,7 +127,7 @@ function serve(): Koa {
     const nonce = 'c2FtcGxl';
     ctx.set(
       'Content-Security-Policy',
-      `default-src 'none'; style-src 'self' 'nonce-${nonce}'; script-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+      `default-src 'none'; style-src 'self' 'nonce-${nonce}'; script-src 'self'; img-src 'self' data:; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
     );
     ctx.type = 'html';
     ctx.body = views.renderPage(page.view, page.model, { locale, nonce, app: page.app });

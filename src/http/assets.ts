@@ -4,6 +4,7 @@ import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, gzip } from 'node:zlib';
 import type { Context, Middleware, Next } from 'koa';
+import { FONTS } from './fonts.ts';
 import { answering, routesNamed } from './route-table.ts';
 
 type Encoding = 'br' | 'gzip' | 'identity';
@@ -66,14 +67,15 @@ async function answer(ctx: Context, asset: Asset): Promise<void> {
   ctx.body = await body();
 }
 
-/** Reads a folder once, at start; nothing is read from disk afterwards and no path of a request reaches the disk. */
+/** Reads a folder and the fonts once, at start; nothing is read from disk afterwards and no path of a request reaches the disk. */
 export function createAssets(directory: string): Assets {
   const byPath = new Map<string, Asset>();
   const urls = new Map<string, string>();
-  for (const name of readdirSync(directory)) {
+  const own = readdirSync(directory).map((name) => ({ name, file: join(directory, name) }));
+  for (const { name, file } of [...own, ...FONTS]) {
     const extension = extname(name);
     if (TYPES[extension] === undefined) continue;
-    const { asset, hash } = load(join(directory, name), extension);
+    const { asset, hash } = load(file, extension);
     const url = `/assets/${name.slice(0, -extension.length)}.${hash}${extension}`;
     urls.set(name, url);
     byPath.set(url, asset);

@@ -3,6 +3,7 @@ import { join, relative, sep } from 'node:path';
 import ejs, { type TemplateFunction } from 'ejs';
 import { accentCss, accentFrom } from './accent.ts';
 import type { Assets } from './assets.ts';
+import { fontCss } from './fonts.ts';
 import { type Clock, clockFor } from './clock.ts';
 import { deviceInWords, type NamedDevice } from './device-in-words.ts';
 import { composeMail, type MailModel } from './mails.ts';
@@ -83,6 +84,7 @@ function wordsFor(locale: string, timeZone?: string) {
 /** Compiles every template at once: a page with a syntax error stops the start, not a sign-in. */
 export function createViews({ viewsDir, assets }: { viewsDir: string; assets: Assets }): Views {
   const templates = templatesIn(viewsDir);
+  const fonts = fontCss(assets.url);
   const template = (name: string): TemplateFunction => {
     const found = templates.get(name);
     if (found === undefined) throw new Error(`no view ${name}`);
@@ -99,6 +101,7 @@ export function createViews({ viewsDir, assets }: { viewsDir: string; assets: As
         nonce: options.nonce,
         for_developers: ENGLISH_ONLY.test(name),
         accent_css: accentCss(accentFrom(options.app?.accent)),
+        font_css: fonts,
         asset: assets.url,
         href: safeHref,
         initial: initialOf,

@@ -70,12 +70,17 @@ const sizes = new Map<string, Promise<number>>();
 
 /** Their addresses are made of what they hold, so that each is asked for once. */
 function sizeOf(url: string): Promise<number> {
-  const known = sizes.get(url) ?? fetch(url).then(async (answer) => (await answer.arrayBuffer()).byteLength);
+  const known =
+    sizes.get(url) ??
+    fetch(url, { headers: { 'accept-encoding': 'br' } }).then(async (answer) => {
+      await answer.arrayBuffer();
+      return Number(answer.headers.get('content-length'));
+    });
   sizes.set(url, known);
   return known;
 }
 
-/** Bytes of the page and of all that it loads, uncompressed; and whatever it asks of another origin. */
+/** Bytes of the page and of all that it loads, as they travel to somebody who comes for the first time; and whatever it asks of another origin. */
 export async function weigh(page: Page, origin: string): Promise<{ bytes: number; foreign: string[] }> {
   const urls = (await ask(
     page,
