@@ -80,9 +80,10 @@ const parts = {
   pgbouncer: {
     title: 'PgBouncer in transaction mode',
     needs: pgbouncer,
-    env: { TEST_ENGINE: 'pgbouncer' },
+    env: { TEST_ENGINE: 'pgbouncer', TEST_POOLER: knowsNames(pgbouncer.path) ? 'prepared' : 'unprepared' },
     files: ['test/storage/row-level-security.test.ts', ...behaviour, ...matrix],
   },
+  sizes: { title: 'What a person and an app take', needs: redis, files: ['test/scale/sizes.ts'] },
   processes: {
     title: 'WEB_CONCURRENCY=2, every request answered by the other process',
     needs: redis,
@@ -90,6 +91,12 @@ const parts = {
     files: [...behaviour, 'test/interop/suite.ts'],
   },
 };
+
+/** Named statements through PgBouncer in transaction mode: from 1.21 on. */
+function knowsNames(path) {
+  const [, major, minor] = /PgBouncer (\d+)\.(\d+)/.exec(versionOf(path)) ?? [];
+  return Number(major) > 1 || Number(minor) >= 21;
+}
 
 const given = process.argv.slice(2);
 const wanted = given.filter((argument) => !argument.startsWith('-'));
@@ -124,6 +131,6 @@ const failing = given.includes('--require') ? ['RED', 'SKIPPED'] : ['RED'];
 process.exit(results.some(({ outcome }) => failing.includes(outcome)) ? 1 : 0);
 
 function versionOf(path) {
-  const { stdout = '' } = spawnSync(path, ['--version'], { encoding: 'utf8' });
-  return stdout.split('\n')[0].replace(/ sha=.*/, '');
+  const { stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' });
+  return (stdout ?? '').split('\n')[0].replace(/ sha=.*/, '');
 }

@@ -31,7 +31,10 @@ export async function connectRedis(
 ): Promise<RedisConnection> {
   const redis = clientFor(config);
   redis.on('error', (error) => log('redis connection lost', { err: error }));
-  await redis.connect();
+  await redis.connect().catch((error: unknown) => {
+    redis.disconnect();
+    throw error;
+  });
   return {
     async run(work) {
       try {

@@ -20,6 +20,13 @@ const modes = knowsNames ? (['unprepared', 'prepared'] as const) : (['unprepared
 if (!knowsNames)
   console.log(`    SKIPPED: named statements through PgBouncer need 1.21, this is ${version[0]}`);
 
+/** A connection was waited for too long: one is not much on a slow machine. */
+const isBusy = (error: Error): boolean => (error as { kind?: string }).kind === 'unavailable';
+const orThrown = (error: Error): Error => {
+  if (isBusy(error)) throw error;
+  return error;
+};
+
 type Seen = { app: string | null; rows: string[]; limit: string };
 
 for (const pooler of modes) {
@@ -93,8 +100,8 @@ for (const pooler of modes) {
       const failing = async (db: Database, app: string): Promise<void> => {
         const error = await db
           .query(app, sql`select 1 / (length(${app}) - length(${app}))`)
-          .catch((it) => it);
-        expect(error).to.include({ code: '22012' });
+          .catch((it: Error) => it);
+        expect(orThrown(error as Error)).to.include({ code: '22012' });
       };
       const givenUp = async (db: Database, app: string): Promise<void> => {
         const error = await db
@@ -103,7 +110,7 @@ for (const pooler of modes) {
             throw new Error('given up');
           })
           .catch((it: Error) => it);
-        expect((error as Error).message).to.equal('given up');
+        expect(orThrown(error as Error)).to.include({ message: 'given up' });
       };
       /** A process that dies in the middle of a transaction. */
       const breakingOff = async (_db: Database, app: string): Promise<void> => {
@@ -119,17 +126,27 @@ for (const pooler of modes) {
             app,
             sql`insert into ephemeral (app_id, key, value, expires_at) values (${other}, 'theirs', '', now())`,
           )
-          .catch((it) => it);
-        expect(error).to.include({ code: '42501' });
+          .catch((it: Error) => it);
+        expect(orThrown(error as Error)).to.include({ code: '42501' });
       };
       const doings = [look, several, failing, look, givenUp, several, reaching, look, breakingOff, several];
-      const rounds = Array.from({ length: 60 }, (_, round) =>
-        apps.map((app, at) => {
+      const patiently = async (doing: typeof look, db: Database, app: string): Promise<void> => {
+        for (;;) {
+          const error = await doing(db, app).catch((it: Error) => it);
+          if (error === undefined) return;
+          if (!isBusy(error)) throw error;
+        }
+      };
+      // Eight at once, who wait for one another at the one connection.
+      let round = 0;
+      const someone = async (at: number): Promise<void> => {
+        while (round < 120) {
+          round += 1;
           const doing = doings[(round + 3 * at) % doings.length]!;
-          return doing(processes[(round + at) % 2]!, app);
-        }),
-      );
-      await Promise.all(rounds.flat());
+          await patiently(doing, processes[(round + at) % 2]!, apps[at % 2]!);
+        }
+      };
+      await Promise.all(Array.from({ length: 8 }, (_, at) => someone(at)));
       for (const db of processes) for (const app of apps) await look(db, app);
       expect(await connectionsToPostgres()).to.equal(1);
     });

@@ -55,7 +55,7 @@ bind 127.0.0.1
 dir ${dir}
 sentinel monitor ${NAME} 127.0.0.1 ${master} 2
 sentinel down-after-milliseconds ${NAME} 1000
-sentinel failover-timeout ${NAME} 10000
+sentinel failover-timeout ${NAME} 3000
 `,
   );
   await startProgram({
