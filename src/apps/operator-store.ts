@@ -10,14 +10,17 @@ export const everyApp = (operatorDb: Database): Queryable => ({
 });
 
 export async function appById(q: Queryable, appId: string): Promise<AppRow | undefined> {
-  const [row] = await q.query<AppRow>(sql`select * from apps where app_id = ${appId} and deleted_at is null`);
+  const [row] = await q.query<AppRow>(sql`
+    select app_id, name, settings, logo, revision, built_in, created_at, updated_at, disabled_at
+    from apps where app_id = ${appId} and deleted_at is null`);
   return row;
 }
 
 /** Nobody else changes the app, its clients or its keys until the transaction ends. */
 export async function lockApp(tx: Queryable, appId: string): Promise<AppRow | undefined> {
   const [row] = await tx.query<AppRow>(
-    sql`select * from apps where app_id = ${appId} and deleted_at is null for update`,
+    sql`select app_id, name, settings, logo, revision, built_in, created_at, updated_at, disabled_at
+        from apps where app_id = ${appId} and deleted_at is null for update`,
   );
   return row;
 }
@@ -28,7 +31,8 @@ export function listApps(
   page: { limit: number; after?: string | undefined },
 ): Promise<AppRow[]> {
   return q.query<AppRow>(sql`
-    select * from apps where deleted_at is null and app_id collate "C" > ${page.after ?? ''} order by app_id collate "C" limit ${page.limit}`);
+    select app_id, name, settings, logo, revision, built_in, created_at, updated_at, disabled_at
+    from apps where deleted_at is null and app_id collate "C" > ${page.after ?? ''} order by app_id collate "C" limit ${page.limit}`);
 }
 
 /** undefined when the name is, or ever was, in use. */
@@ -38,7 +42,7 @@ export async function insertApp(
 ): Promise<AppRow | undefined> {
   const [row] = await tx.query<AppRow>(sql`
     insert into apps (app_id, name, settings, built_in) values (${app.appId}, ${app.name}, ${app.settings}::jsonb, ${app.builtIn})
-    on conflict do nothing returning *`);
+    on conflict do nothing returning app_id, name, settings, logo, revision, built_in, created_at, updated_at, disabled_at`);
   return row;
 }
 

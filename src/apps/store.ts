@@ -51,7 +51,8 @@ export type KeyRow = {
 /** The app, unless it is unknown, disabled or deleted. */
 export async function servedApp(q: Queryable, appId: string): Promise<AppRow | undefined> {
   const [row] = await q.query<AppRow>(
-    sql`select * from apps where app_id = ${appId} and disabled_at is null and deleted_at is null`,
+    sql`select app_id, name, settings, logo, revision, built_in, created_at, updated_at, disabled_at
+        from apps where app_id = ${appId} and disabled_at is null and deleted_at is null`,
   );
   return row;
 }
@@ -71,7 +72,9 @@ export async function servedRevision(
 /** Enabled clients with the digests of their live secrets, newest first. */
 export function servedClients(q: Queryable, appId: string): Promise<ClientRow[]> {
   return q.query<ClientRow>(
-    sql`select c.*, coalesce((
+    sql`select c.app_id, c.client_id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.allowed_origins, c.scopes, c.settings,
+          c.created_at, c.updated_at, c.disabled_at,
+        coalesce((
           select jsonb_agg(jsonb_build_object('secret_id', s.secret_id, 'digest', s.digest, 'created_at', s.created_at, 'expires_at', s.expires_at, 'sealed', s.sealed) order by s.created_at desc)
           from client_secrets s
           where s.app_id = c.app_id and s.client_id = c.client_id and s.revoked_at is null and (s.expires_at is null or s.expires_at > now())

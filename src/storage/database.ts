@@ -41,6 +41,8 @@ export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;
   if (typeof code === 'string') {
+    // A statement that this connection has prepared answers with other columns now: another connection does not know it yet.
+    if (code === '0A000') return error.message.includes('cached plan');
     return (
       TRANSIENT.test(code) ||
       /^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|NOENT|AI_AGAIN|NOTFOUND)/.test(code)

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { applyMigration, indexesToBuildBefore, PATIENCE, type Patience } from './migrations/apply.ts';
 import { type Migration, readMigrations } from './migrations/file.ts';
+import { changesTables, renewConnections } from './migrations/first-releases.ts';
 import { ensureHistory, pendingOf, readHistory } from './migrations/history.ts';
 import { watchWaits } from './migrations/waits.ts';
 import { ensureRoles, type Roles } from './roles.ts';
@@ -55,7 +56,7 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
     const { missing, note } = pendingOf(await migrationsFor(options), await readHistory(client));
     if (note !== undefined) log(note, {});
     await ensureRoles(client, options);
-    await ensureHistory(client);
+    const isFirst = await ensureHistory(client);
     const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
     const unlocked = async <T>(work: () => Promise<T>): Promise<T> => {
       await client.query('select pg_advisory_unlock($1)', [FIRST_RELEASES]);
@@ -68,6 +69,8 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
     for (const migration of missing) {
       await applyMigration(applying, migration);
       log('migration applied', { migration: migration.name });
+      if (isFirst && changesTables(migration))
+        await renewConnections(client, [options.server.user, options.operator.user], log);
     }
     return missing.map(({ name }) => name);
   } finally {

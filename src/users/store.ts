@@ -64,7 +64,8 @@ const one = (rows: UserRow[]): User | undefined => (rows[0] ? toUser(rows[0]) : 
 export async function userById(q: Queryable, appId: string, userId: string): Promise<User | undefined> {
   return one(
     await q.query<UserRow>(sql`
-      select u.*, e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
+      select u.app_id, u.user_id, u.profile, u.metadata, u.locale, u.created_at, u.updated_at, u.disabled_at, u.access_ended_at,
+        e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
       from users u
       join identifiers e on e.app_id = u.app_id and e.user_id = u.user_id and e.kind = 'email'
       left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'
@@ -76,7 +77,8 @@ export async function userById(q: Queryable, appId: string, userId: string): Pro
 export async function lockUser(tx: Queryable, appId: string, userId: string): Promise<User | undefined> {
   return one(
     await tx.query<UserRow>(sql`
-      select u.*, e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
+      select u.app_id, u.user_id, u.profile, u.metadata, u.locale, u.created_at, u.updated_at, u.disabled_at, u.access_ended_at,
+        e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
       from users u
       join identifiers e on e.app_id = u.app_id and e.user_id = u.user_id and e.kind = 'email'
       left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'
@@ -99,7 +101,8 @@ export async function userIdsAfter(
 export async function userByEmail(q: Queryable, appId: string, email: string): Promise<User | undefined> {
   return one(
     await q.query<UserRow>(sql`
-      select u.*, e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
+      select u.app_id, u.user_id, u.profile, u.metadata, u.locale, u.created_at, u.updated_at, u.disabled_at, u.access_ended_at,
+        e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
       from identifiers e
       join users u on u.app_id = e.app_id and u.user_id = e.user_id
       left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'
@@ -133,9 +136,10 @@ export async function insertUser(tx: Queryable, user: NewUser): Promise<User> {
     ), created as (
       insert into users (app_id, user_id, profile, metadata, locale)
       select app_id, user_id, ${user.profile ?? {}}::jsonb, ${user.metadata ?? {}}::jsonb, ${user.locale ?? null} from taken
-      returning *
+      returning app_id, user_id, profile, metadata, locale, created_at, updated_at, disabled_at, access_ended_at
     )
-    select created.*, taken.value as email, taken.verified_at as email_verified_at, null as phone, null as phone_verified_at
+    select created.app_id, created.user_id, created.profile, created.metadata, created.locale, created.created_at, created.updated_at,
+      created.disabled_at, created.access_ended_at, taken.value as email, taken.verified_at as email_verified_at, null as phone, null as phone_verified_at
     from created, taken`);
   if (!row) throw emailTaken();
   if (user.phone) await setPhone(tx, { appId: user.appId, userId, phone: user.phone });
@@ -249,7 +253,8 @@ export async function listUsers(
   page: { limit: number; after?: string | undefined },
 ): Promise<User[]> {
   const rows = await q.query<UserRow>(sql`
-    select u.*, e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
+    select u.app_id, u.user_id, u.profile, u.metadata, u.locale, u.created_at, u.updated_at, u.disabled_at, u.access_ended_at,
+      e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
     from users u
     join identifiers e on e.app_id = u.app_id and e.user_id = u.user_id and e.kind = 'email'
     left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'
@@ -266,7 +271,8 @@ export async function usersByEmailPrefix(
 ): Promise<User[]> {
   // A range instead of LIKE: it uses the primary key under a generic plan, and nothing has to be escaped.
   const rows = await q.query<UserRow>(sql`
-    select u.*, e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
+    select u.app_id, u.user_id, u.profile, u.metadata, u.locale, u.created_at, u.updated_at, u.disabled_at, u.access_ended_at,
+      e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
     from identifiers e
     join users u on u.app_id = e.app_id and u.user_id = e.user_id
     left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'

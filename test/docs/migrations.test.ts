@@ -64,3 +64,18 @@ describe('every migration', () => {
       expect(serves! <= name.slice(0, 4)).to.equal(true);
     });
 });
+
+describe('every statement of the program', () => {
+  it('names its columns: a prepared one that answers with all there are is refused when a migration adds one', () => {
+    const source = new URL('../../src', import.meta.url).pathname;
+    const wrong = readdirSync(source, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .flatMap((name) =>
+        [...readFileSync(join(source, name), 'utf8').matchAll(/\bsql`([^`]*)/g)].map(
+          ([, text]) => [name, text!] as const,
+        ),
+      )
+      .filter(([, text]) => /(\b(select|returning|distinct|all)\s+|,\s*|\w\.)\*/.test(text));
+    expect(wrong).to.deep.equal([]);
+  });
+});

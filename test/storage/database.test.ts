@@ -4,6 +4,7 @@ import { Problem } from '../../src/kernel/problem.ts';
 import { Database } from '../../src/storage/database.ts';
 import { sql } from '../../src/storage/sql.ts';
 import { type Connection, createDatabase, dropDatabase } from '../support/servers.ts';
+import '../support/stores.ts';
 
 describe('the connections of a process', () => {
   let database: Connection;

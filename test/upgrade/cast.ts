@@ -73,7 +73,7 @@ async function keeperOf(lk: TestLatchkey, client: TestClient, kind: 'own' | 'sha
 /** A client that lives on its refresh token, and an API that asks about what it brings. */
 async function refresher(lk: TestLatchkey, client: TestClient, kind: 'own' | 'shared'): Promise<Worker> {
   const keeper = await keeperOf(lk, client, kind);
-  return { name: `refreshes at the ${kind} issuer`, pause: 50, round: () => useTokens(client, keeper) };
+  return { name: `refreshes at the ${kind} issuer`, pause: 150, round: () => useTokens(client, keeper) };
 }
 
 export async function useTokens(client: TestClient, keeper: Keeper): Promise<void> {
@@ -90,7 +90,7 @@ export async function useTokens(client: TestClient, keeper: Keeper): Promise<voi
 /** Somebody whose session carries them from visit to visit. */
 async function returning(lk: TestLatchkey, client: TestClient): Promise<Worker> {
   const keeper = await keeperOf(lk, client, 'own');
-  return { name: 'returns without signing in', pause: 50, round: () => comeBack(keeper) };
+  return { name: 'returns without signing in', pause: 150, round: () => comeBack(keeper) };
 }
 
 export async function comeBack({ agent, configuration }: Keeper): Promise<void> {
@@ -122,7 +122,7 @@ async function operator(lk: TestLatchkey): Promise<Worker> {
   let n = 0;
   return {
     name: 'writes and reads through the Admin API',
-    pause: 50,
+    pause: 150,
     async round() {
       n += 1;
       const path = `/apps/depot/users/${userId}`;

@@ -1,21 +1,25 @@
 // `npm run test:upgrade`: the schema of a release before, full, is migrated while its program serves; then this one serves
 // on the same stores, and then the old one again. Real processes, one Postgres, one Redis. See docs/upgrading.md.
 import { expect } from 'chai';
+import { readMigrations } from '../../src/storage/migrations/file.ts';
 import { migrateAt, migrationsWith, removeMigrations } from '../support/migrations.ts';
+import { migrationsDir } from '../support/stores.ts';
 import { type Cast, comeBack, leaveOpen, makeCast, type Pending, useTokens } from './cast.ts';
 import { type Deployment, type Instance, startDeployment } from './deployment.ts';
 import { type Factors, factorWorkers, lookAround, makeFactors, recover } from './factors.ts';
 import { multiply } from './rows.ts';
 import { type Release, today, unpackRelease } from './release.ts';
-import { startTraffic, type Traffic } from './traffic.ts';
+import { startTraffic, type Traffic, type Worker } from './traffic.ts';
 
-const STAGES = [
-  { release: '0.1.0', newest: '0001', hasFactors: false },
-  { release: 'before-0020', newest: '0016', hasFactors: true },
+type Stage = { release: string; newest: string; hasFactors: boolean; holdsOnToColumns: boolean };
+const STAGES: Stage[] = [
+  // 0.1.0 prepares `select *`, so what it is asked in the moment that a table gets a column may be refused, to be asked again.
+  { release: '0.1.0', newest: '0001', hasFactors: false, holdsOnToColumns: true },
+  { release: 'before-0020', newest: '0016', hasFactors: true, holdsOnToColumns: false },
 ];
 /** Tables that are large where there are many people: as large as is quick to make. */
 const LARGE = ['users', 'passwords', 'sessions', 'refresh_tokens', 'audit_events'];
-const ROWS = 50_000;
+const ROWS = 20_000;
 
 for (const stage of STAGES)
   describe(`from ${stage.release} (migration ${stage.newest}) to this program`, function () {
@@ -27,6 +31,8 @@ for (const stage of STAGES)
     let cast: Cast;
     let factors: Factors | undefined;
     let traffic: Traffic;
+    let workers: Worker[];
+    let applied = 0;
     const pending: Pending[][] = [];
 
     before(async () => {
@@ -37,8 +43,8 @@ for (const stage of STAGES)
       cast = await makeCast(at.lk);
       if (stage.hasFactors) factors = await makeFactors(at.lk, cast.shop);
       for (const table of LARGE) await multiply(at.owner, table, ROWS);
-      const more = factors ? factorWorkers(at.lk, cast.shop, factors) : [];
-      traffic = startTraffic([...cast.workers, ...more]);
+      workers = [...cast.workers, ...(factors ? factorWorkers(at.lk, cast.shop, factors) : [])];
+      traffic = startTraffic(workers);
     });
     after(async () => {
       await traffic?.stop();
@@ -50,16 +56,41 @@ for (const stage of STAGES)
     const works = async (phase: string, instances: readonly Instance[], rounds = 2): Promise<void> => {
       await at.balancer.to(phase, instances);
       await traffic.rounds(rounds);
-      const refused = at.balancer.history.filter(({ status }) => status >= 500 || status === 499);
-      const wrong = [...traffic.faults, ...refused.map((one) => JSON.stringify(one)), ...at.errors()];
-      expect(
-        wrong.length,
-        `${phase}: ${wrong
-          .map((one) => one.slice(0, 1500))
-          .slice(0, 12)
-          .join('\n')}`,
-      ).to.equal(0);
+      nothingFailed(phase);
     };
+    const nothingFailed = (phase: string): void => {
+      const refused = at.balancer.history
+        .slice(forgiven.requests)
+        .filter(({ status }) => status >= 500 || status === 499);
+      const wrong = [
+        ...traffic.faults,
+        ...refused.map((one) => JSON.stringify(one)),
+        ...at.errors().slice(forgiven.errors),
+      ];
+      const some = wrong.slice(0, 12).map((one) => one.slice(0, 1000));
+      expect(wrong.length, [phase, ...some].join('\n')).to.equal(0);
+    };
+    const forgiven = { requests: 0, errors: 0 };
+    /** What failed while its tables got columns: a refusal that says so, and nothing else. */
+    const forgive = (): void => {
+      const refused = at.balancer.history.filter(({ status }) => status >= 500);
+      expect(refused.every(({ phase }) => phase === 'migrating')).to.equal(true);
+      const why = at
+        .errors()
+        .filter((line) => !/cached plan must not change result type|[Tt]erminat/.test(line));
+      expect(why.map((line) => line.slice(0, 1000))).to.deep.equal([]);
+      console.log(`      ${refused.length} requests were refused while tables got columns`);
+      Object.assign(forgiven, { requests: at.balancer.history.length, errors: at.errors().length });
+      traffic.faults.length = 0;
+    };
+    /** The next migration that somebody might write. */
+    const apply = async (text: string): Promise<void> => {
+      applied += 1;
+      next[`900${applied}_next.sql`] = text;
+      const dir = migrationsWith(next);
+      await migrateAt(at.database, { migrationsDir: dir }).finally(() => removeMigrations(dir));
+    };
+    const next: Record<string, string> = {};
     const finish = async (some: Pending[]): Promise<void> => {
       for (const { what, finish: end } of some)
         await end().catch((error: Error) => {
@@ -76,6 +107,8 @@ for (const stage of STAGES)
       await at.balancer.to('migrating', [old]);
       const runs = await Promise.all([at.run(today, 'migrate'), at.run(today, 'migrate')]);
       for (const { code, out, err } of runs) expect(code, out + err).to.equal(0);
+      if (stage.holdsOnToColumns) forgive();
+      else nothingFailed('migrating');
       const applied = runs.filter(({ out }) => /Applied: 0/.test(out));
       expect(applied.length, runs.map(({ out }) => out).join('\n')).to.equal(1);
       expect((await at.run(today, 'migrate')).out).to.match(/The schema is up to date/);
@@ -85,7 +118,7 @@ for (const stage of STAGES)
 
     it('is served by the old program and this one side by side', async () => {
       now = await Promise.all([at.start(today), at.start(today)]);
-      await works('side by side', [old, ...now], 4);
+      await works('side by side', [old, ...now], 3);
       await finish(pending[1]!);
     });
 
@@ -127,14 +160,29 @@ for (const stage of STAGES)
       );
     });
 
-    it('shows a migration that takes away what a program still reads', async () => {
-      const dir = migrationsWith({
-        '9001_drop.sql':
-          '--@ locks: sessions (access exclusive), a moment: it is gone\n--@ serves: programs since 0001\nalter table sessions drop column revision;',
+    if (stage.hasFactors)
+      it('serves on while every table gets a column, by a program that may be started again afterwards', async () => {
+        const tables = (
+          await at.lk.sql<{ name: string }>(
+            "select tablename as name from pg_tables where schemaname = 'public'",
+          )
+        ).map(({ name }) => name);
+        const text = tables.map((name) => `alter table ${name} add column one_more text;`).join('\n');
+        const newest = (await readMigrations(migrationsDir)).at(-1)!.name.slice(0, 4);
+        traffic = startTraffic(workers);
+        await works('before the next', now);
+        await apply(`--@ serves: programs since ${newest}\n${text}`);
+        await works('after the next', now);
+        const again = await at.start(today);
+        await works('started again', [again], 1);
+        await traffic.stop();
+        await again.stop();
       });
-      await migrateAt(at.database, { migrationsDir: dir });
-      removeMigrations(dir);
-      traffic = startTraffic(cast.workers);
+
+    it('shows a migration that takes away what a program still reads', async () => {
+      await at.balancer.to('a column less', now);
+      await apply('--@ serves: programs since 0001\nalter table sessions drop column revision;');
+      traffic = startTraffic(workers);
       await traffic.rounds(2);
       await traffic.stop();
       expect(traffic.faults).to.not.deep.equal([]);

@@ -48,7 +48,7 @@ export function factorWorkers(lk: TestLatchkey, shop: string, { holder, guarded 
     },
     {
       name: 'shows a code as second factor',
-      pause: 500,
+      pause: 200,
       async round() {
         // As if the last code had been used minutes ago.
         await lk.sql('update totp_authenticators set last_step = last_step - 10 where user_id = $1', [

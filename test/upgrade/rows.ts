@@ -19,15 +19,11 @@ export const LARGE: readonly { table: string; since: string; seed: string }[] = 
       values ('shop', 'u', 'ses_1', 'd', 'usr_1', '{}', now() + interval '1 day', now() + interval '1 day')`,
   },
   {
-    table: 'grants',
-    since: '0001',
-    seed: `insert into grants (app_id, grant_id, user_id, client_id, payload, expires_at)
-      values ('shop', 'g', 'usr_1', 'shop', '{}', now() + interval '1 day')`,
-  },
-  {
     table: 'refresh_tokens',
     since: '0001',
-    seed: `insert into refresh_tokens (app_id, digest, issuer, grant_id, client_id, user_id, payload, expires_at)
+    seed: `insert into grants (app_id, grant_id, user_id, client_id, payload, expires_at)
+        values ('shop', 'g', 'usr_1', 'shop', '{}', now() + interval '1 day');
+      insert into refresh_tokens (app_id, digest, issuer, grant_id, client_id, user_id, payload, expires_at)
       values ('shop', 'd', 'own', 'g', 'shop', 'usr_1', '{}', now() + interval '1 day')`,
   },
   {

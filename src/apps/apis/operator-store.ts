@@ -13,7 +13,9 @@ export type ApiValues = {
 };
 
 export async function apiById(q: Queryable, appId: string, apiId: string): Promise<ApiRow | undefined> {
-  const [row] = await q.query<ApiRow>(sql`select * from apis where app_id = ${appId} and api_id = ${apiId}`);
+  const [row] = await q.query<ApiRow>(sql`
+    select app_id, api_id, identifier, name, scopes, access_token_ttl, server_clients, created_at, updated_at
+    from apis where app_id = ${appId} and api_id = ${apiId}`);
   return row;
 }
 
@@ -24,7 +26,8 @@ export function listApis(
   page: { limit: number; after?: string | undefined },
 ): Promise<ApiRow[]> {
   return q.query<ApiRow>(sql`
-    select * from apis where app_id = ${appId} and api_id collate "C" > ${page.after ?? ''} order by api_id collate "C" limit ${page.limit}`);
+    select app_id, api_id, identifier, name, scopes, access_token_ttl, server_clients, created_at, updated_at
+    from apis where app_id = ${appId} and api_id collate "C" > ${page.after ?? ''} order by api_id collate "C" limit ${page.limit}`);
 }
 
 /** Of many that want an identifier one gets it, in whichever app. */

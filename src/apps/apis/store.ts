@@ -16,7 +16,9 @@ export type ApiRow = {
 
 /** Every API of an app, for its snapshot. */
 export function servedApis(q: Queryable, appId: string): Promise<ApiRow[]> {
-  return q.query<ApiRow>(sql`select * from apis where app_id = ${appId}`);
+  return q.query<ApiRow>(sql`
+    select app_id, api_id, identifier, name, scopes, access_token_ttl, server_clients, created_at, updated_at
+    from apis where app_id = ${appId}`);
 }
 
 export function toApi(row: ApiRow): Api {

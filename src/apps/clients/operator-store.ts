@@ -9,7 +9,8 @@ export async function clientById(
   clientId: string,
 ): Promise<ClientRow | undefined> {
   const [row] = await q.query<ClientRow>(sql`
-    select c.*, coalesce((
+    select c.app_id, c.client_id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.allowed_origins, c.scopes, c.settings,
+      c.created_at, c.updated_at, c.disabled_at, coalesce((
       select jsonb_agg(jsonb_build_object('secret_id', s.secret_id, 'digest', s.digest, 'created_at', s.created_at, 'expires_at', s.expires_at) order by s.created_at desc, s.secret_id desc)
       from client_secrets s
       where s.app_id = c.app_id and s.client_id = c.client_id and s.revoked_at is null and (s.expires_at is null or s.expires_at > now())
@@ -25,21 +26,27 @@ export function listClients(
   page: { limit: number; after?: string | undefined },
 ): Promise<ClientRow[]> {
   return q.query<ClientRow>(sql`
-    select c.*, '[]'::jsonb as secrets from clients c
+    select c.app_id, c.client_id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.allowed_origins, c.scopes, c.settings,
+      c.created_at, c.updated_at, c.disabled_at, '[]'::jsonb as secrets
+    from clients c
     where c.app_id = ${appId} and c.client_id collate "C" > ${page.after ?? ''} order by c.client_id collate "C" limit ${page.limit}`);
 }
 
 /** Those that are in use. Without secrets. */
 export function enabledClients(q: Queryable, appId: string): Promise<ClientRow[]> {
   return q.query<ClientRow>(sql`
-    select c.*, '[]'::jsonb as secrets from clients c
+    select c.app_id, c.client_id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.allowed_origins, c.scopes, c.settings,
+      c.created_at, c.updated_at, c.disabled_at, '[]'::jsonb as secrets
+    from clients c
     where c.app_id = ${appId} and c.disabled_at is null order by c.client_id collate "C"`);
 }
 
 /** The first clients of several apps. Without secrets. */
 export function firstClients(q: Queryable, appIds: string[]): Promise<ClientRow[]> {
   return q.query<ClientRow>(sql`
-    select c.*, '[]'::jsonb as secrets from clients c where c.app_id = any(${appIds}) and c.client_id = c.app_id`);
+    select c.app_id, c.client_id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.allowed_origins, c.scopes, c.settings,
+      c.created_at, c.updated_at, c.disabled_at, '[]'::jsonb as secrets
+    from clients c where c.app_id = any(${appIds}) and c.client_id = c.app_id`);
 }
 
 export type ClientValues = {

@@ -5,7 +5,9 @@ import type { DomainRow, OldIssuers } from './domain.ts';
 /** The operator's role: domains of every app, and which app each one leads to. */
 
 export function domainsOf(q: Queryable, appId: string): Promise<DomainRow[]> {
-  return q.query<DomainRow>(sql`select * from domains where app_id = ${appId} order by domain`);
+  return q.query<DomainRow>(sql`
+    select app_id, domain, state, challenge, old_issuers, base_left, created_at, verified_at
+    from domains where app_id = ${appId} order by domain`);
 }
 
 /** The domains that several apps are served at, by app. */

@@ -5,6 +5,7 @@ import type { DomainRow } from './domain.ts';
 /** Where the app is served, or was until lately; what is only claimed is left out. */
 export function servedDomains(q: Queryable, appId: string): Promise<DomainRow[]> {
   return q.query<DomainRow>(
-    sql`select * from domains where app_id = ${appId} and state <> 'pending' order by domain`,
+    sql`select app_id, domain, state, challenge, old_issuers, base_left, created_at, verified_at
+        from domains where app_id = ${appId} and state <> 'pending' order by domain`,
   );
 }

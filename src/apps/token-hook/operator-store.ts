@@ -5,7 +5,9 @@ import type { TokenHookRow } from './store.ts';
 type Fields = { appId: string; url: string; timeoutMs: number; grantTypes: readonly string[] | null };
 
 export async function hookOf(q: Queryable, appId: string): Promise<TokenHookRow | undefined> {
-  const [row] = await q.query<TokenHookRow>(sql`select * from token_hooks where app_id = ${appId}`);
+  const [row] = await q.query<TokenHookRow>(sql`
+    select app_id, url, timeout_ms, grant_types, secret, previous_secret, previous_expires_at, created_at, updated_at
+    from token_hooks where app_id = ${appId}`);
   return row;
 }
 
@@ -17,14 +19,16 @@ export async function insertHook(
   const [row] = await tx.query<TokenHookRow>(sql`
     insert into token_hooks (app_id, url, timeout_ms, grant_types, secret)
     values (${hook.appId}, ${hook.url}, ${hook.timeoutMs}, ${hook.grantTypes}::text[], ${hook.sealedSecret})
-    on conflict do nothing returning *`);
+    on conflict do nothing
+    returning app_id, url, timeout_ms, grant_types, secret, previous_secret, previous_expires_at, created_at, updated_at`);
   return row;
 }
 
 export async function writeHook(tx: Queryable, hook: Fields): Promise<TokenHookRow> {
   const [row] = await tx.query<TokenHookRow>(sql`
     update token_hooks set url = ${hook.url}, timeout_ms = ${hook.timeoutMs}, grant_types = ${hook.grantTypes}::text[], updated_at = now()
-    where app_id = ${hook.appId} returning *`);
+    where app_id = ${hook.appId}
+    returning app_id, url, timeout_ms, grant_types, secret, previous_secret, previous_expires_at, created_at, updated_at`);
   return row!;
 }
 
@@ -36,7 +40,8 @@ export async function writeHookSecrets(
   const [row] = await tx.query<TokenHookRow>(sql`
     update token_hooks set secret = ${hook.sealedSecret}, previous_secret = ${hook.sealedPrevious},
       previous_expires_at = now() + ${hook.previousForSeconds}::float8 * interval '1 second', updated_at = now()
-    where app_id = ${hook.appId} returning *`);
+    where app_id = ${hook.appId}
+    returning app_id, url, timeout_ms, grant_types, secret, previous_secret, previous_expires_at, created_at, updated_at`);
   return row!;
 }
 

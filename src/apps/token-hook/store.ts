@@ -18,7 +18,9 @@ export type TokenHookRow = {
 
 /** The app's hook, for its snapshot; at most one. */
 export function servedHook(q: Queryable, appId: string): Promise<TokenHookRow[]> {
-  return q.query<TokenHookRow>(sql`select * from token_hooks where app_id = ${appId}`);
+  return q.query<TokenHookRow>(sql`
+    select app_id, url, timeout_ms, grant_types, secret, previous_secret, previous_expires_at, created_at, updated_at
+    from token_hooks where app_id = ${appId}`);
 }
 
 export function toHook(keys: RootKeys, row: TokenHookRow): TokenHook {

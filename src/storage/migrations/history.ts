@@ -4,13 +4,15 @@ import { type Migration, numberOf } from './file.ts';
 /** What was applied: the checksum, and from which migration on a program has to know the schema to work on it. */
 export type Applied = { name: string; checksum: string; serves: string | null };
 
-/** Makes the table where it is missing. Only with the lock. */
-export async function ensureHistory(client: pg.Client): Promise<void> {
+/** Makes the table where it is missing. Only with the lock. Whether it was that of the first release. */
+export async function ensureHistory(client: pg.Client): Promise<boolean> {
   await client.query(`create table if not exists schema_migrations (
     name text primary key, checksum text not null, applied_at timestamptz not null default now(), serves text)`);
-  // The table of the first release. Asked before, because even a change that changes nothing locks the table.
-  if (!(await hasServes(client))) await client.query('alter table schema_migrations add column serves text');
+  // Asked before, because even a change that changes nothing locks the table.
+  const isFirst = !(await hasServes(client));
+  if (isFirst) await client.query('alter table schema_migrations add column serves text');
   await client.query('grant select on schema_migrations to latchkey_server, latchkey_operator');
+  return isFirst;
 }
 
 /** Nothing where there is no table yet. */
