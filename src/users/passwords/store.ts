@@ -48,7 +48,7 @@ export async function claimantOf(
       left join identifiers e on e.app_id = ${appId} and e.kind = 'email' and e.value = ${email}
       left join users u on u.app_id = e.app_id and u.user_id = e.user_id
     )
-    select c.*,
+    select c.user_id, c.is_nobody, c.is_disabled,
       (select hash from passwords p where p.app_id = ${appId} and p.user_id = c.user_id) as hash,
       (select hash from passwords where app_id = ${appId} and hash not like '$argon2id$%' order by user_id limit 1) as decoy,
       exists (select from known_devices d where d.app_id = ${appId} and d.user_id = c.user_id and d.device = ${device}) as knows_device
