@@ -123,6 +123,27 @@ describe('migrating', () => {
     rmSync(before, { recursive: true });
   });
 
+  it('closes the connections of a program of the first release, as an owner that made its role, and keeps no right of it', async () => {
+    const connection = await emptyDatabase('owner_one');
+    const names = ['first_server', 'first_operator'];
+    const before = mkdtempSync(join(tmpdir(), 'latchkey-migrations-'));
+    for (const name of readdirSync(migrationsDir).filter((one) => one < '0013'))
+      copyFileSync(join(migrationsDir, name), join(before, name));
+    await run(connection, before, names);
+    rmSync(before, { recursive: true });
+    const owner = new pg.Client(connection);
+    await owner.connect();
+    await owner.query('alter table schema_migrations drop column serves');
+    const served = new pg.Client({ ...connection, user: 'first_server', application_name: 'latchkey' });
+    await served.connect();
+    const closed = new Promise((resolve) => served.on('error', resolve));
+    await run(connection, migrationsDir, names);
+    expect(String(await closed)).to.match(/terminat/);
+    const { rows } = await owner.query("select pg_has_role('first_server', 'usage') as left");
+    expect(rows).to.deep.equal([{ left: false }]);
+    await owner.end();
+  });
+
   it('leaves nothing of a migration that fails', async () => {
     const connection = await emptyDatabase('owner_one');
     const dir = mkdtempSync(join(tmpdir(), 'latchkey-migrations-'));

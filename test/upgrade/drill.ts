@@ -1,6 +1,7 @@
 // `npm run test:upgrade`: the schema of a release before, full, is migrated while its program serves; then this one serves
 // on the same stores, and then the old one again. Real processes, one Postgres, one Redis. See docs/upgrading.md.
 import { expect } from 'chai';
+import { changesTables } from '../../src/storage/migrations/first-releases.ts';
 import { readMigrations } from '../../src/storage/migrations/file.ts';
 import { migrateAt, migrationsWith, removeMigrations } from '../support/migrations.ts';
 import { migrationsDir } from '../support/stores.ts';
@@ -11,11 +12,10 @@ import { multiply } from './rows.ts';
 import { type Release, today, unpackRelease } from './release.ts';
 import { startTraffic, type Traffic, type Worker } from './traffic.ts';
 
-type Stage = { release: string; newest: string; hasFactors: boolean; holdsOnToColumns: boolean };
+type Stage = { release: string; newest: string; hasFactors: boolean };
 const STAGES: Stage[] = [
-  // 0.1.0 prepares `select *`, so what it is asked in the moment that a table gets a column may be refused, to be asked again.
-  { release: '0.1.0', newest: '0001', hasFactors: false, holdsOnToColumns: true },
-  { release: 'before-0020', newest: '0016', hasFactors: true, holdsOnToColumns: false },
+  { release: '0.1.0', newest: '0001', hasFactors: false },
+  { release: 'before-0020', newest: '0016', hasFactors: true },
 ];
 /** Tables that are large where there are many people: as large as is quick to make. */
 const LARGE = ['users', 'passwords', 'sessions', 'refresh_tokens', 'audit_events'];
@@ -71,10 +71,17 @@ for (const stage of STAGES)
       expect(wrong.length, [phase, ...some].join('\n')).to.equal(0);
     };
     const forgiven = { requests: 0, errors: 0 };
-    /** What failed while its tables got columns: a refusal that says so, and nothing else. */
-    const forgive = (): void => {
+    /**
+     * Both prepare `select *`, so what they are asked in the moment that a table gets a column may be refused, to be asked
+     * again. Nothing else may, and nothing where no table gets one.
+     */
+    const forgive = async (): Promise<void> => {
+      const pending = (await readMigrations(migrationsDir)).filter(
+        ({ name }) => name.slice(0, 4) > stage.newest,
+      );
+      if (!pending.some(changesTables)) return nothingFailed('migrating');
       const refused = at.balancer.history.filter(({ status }) => status >= 500);
-      expect(refused.every(({ phase }) => phase === 'migrating')).to.equal(true);
+      expect(refused.filter(({ phase }) => phase !== 'migrating')).to.deep.equal([]);
       const why = at
         .errors()
         .filter((line) => !/cached plan must not change result type|[Tt]erminat/.test(line));
@@ -105,13 +112,17 @@ for (const stage of STAGES)
 
     it('is migrated once by two commands at the same time, while the old program serves', async () => {
       await at.balancer.to('migrating', [old]);
+      const plan = await at.run(today, 'migrate', '--plan');
+      expect(plan.out, plan.err).to.match(
+        /pending\. Nothing was changed;[^]*\n0020_people\.sql\n {2}locks {3}nothing that serves\n/,
+      );
       const runs = await Promise.all([at.run(today, 'migrate'), at.run(today, 'migrate')]);
       for (const { code, out, err } of runs) expect(code, out + err).to.equal(0);
-      if (stage.holdsOnToColumns) forgive();
-      else nothingFailed('migrating');
+      await forgive();
       const applied = runs.filter(({ out }) => /Applied: 0/.test(out));
       expect(applied.length, runs.map(({ out }) => out).join('\n')).to.equal(1);
       expect((await at.run(today, 'migrate')).out).to.match(/The schema is up to date/);
+      expect((await at.run(today, 'migrate', '--plan')).out).to.match(/The schema is up to date/);
       await works('migrated', [old]);
       await finish(pending[0]!);
     });

@@ -19,31 +19,37 @@ export async function renewConnections(
   roles: readonly string[],
   log: (message: string, fields: object) => void,
 ): Promise<void> {
-  const { rows } = await client.query<{ now: Date }>('select clock_timestamp() as now');
-  const close = async (which: string): Promise<number> => {
-    const { rowCount } = await client.query({
-      text: `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()
-        and application_name in ('latchkey', 'latchkey-operator') and usename = any($1) and backend_start < $2 ${which}`,
-      values: [roles, rows[0]!.now],
-    });
-    return rowCount ?? 0;
-  };
-  const limit = performance.now() + PATIENCE_MS;
   try {
-    do {
-      await close("and state = 'idle'");
-      const { rowCount } = await client.query({
-        text: `select from pg_stat_activity where datname = current_database()
-          and application_name in ('latchkey', 'latchkey-operator') and usename = any($1) and backend_start < $2`,
-        values: [roles, rows[0]!.now],
-      });
-      if (!rowCount) return;
-      await sleep(LOOK_EVERY_MS);
-    } while (performance.now() < limit);
-    await close('');
+    const borrowed = await borrow(client, roles);
+    await closeAll(client, roles);
+    for (const role of borrowed) await client.query(`revoke ${role} from current_user`);
   } catch (error) {
     log('connections of programs that serve could not be closed: end those of release 0.1.0 soon', {
       because: (error as Error).message,
     });
   }
+}
+
+/** An owner who made the roles may make itself a member, and only members may close their connections. */
+async function borrow(client: pg.Client, roles: readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<{ role: string }>({
+    text: "select quote_ident(r) as role from unnest($1::text[]) r where not pg_has_role(r, 'usage')",
+    values: [roles],
+  });
+  for (const { role } of rows)
+    await client.query(`grant ${role} to current_user with inherit true, set false`);
+  return rows.map(({ role }) => role);
+}
+
+async function closeAll(client: pg.Client, roles: readonly string[]): Promise<void> {
+  const { rows } = await client.query<{ now: Date }>('select clock_timestamp() as now');
+  const older = `from pg_stat_activity where datname = current_database()
+    and application_name in ('latchkey', 'latchkey-operator') and usename = any($1) and backend_start < $2`;
+  const count = async (text: string): Promise<number> =>
+    (await client.query({ text, values: [roles, rows[0]!.now] })).rowCount ?? 0;
+  for (const limit = performance.now() + PATIENCE_MS; performance.now() < limit; await sleep(LOOK_EVERY_MS)) {
+    await count(`select pg_terminate_backend(pid) ${older} and state = 'idle'`);
+    if ((await count(`select ${older}`)) === 0) return;
+  }
+  await count(`select pg_terminate_backend(pid) ${older}`);
 }
