@@ -115,7 +115,10 @@ async function drillIn(world: World, drill: Drill, seconds: number): Promise<Out
   if (drill.isSmooth) expectSmooth(stage.since(faultAt), stage);
   lines.push(...(await settle(world, scene, drill.leave ?? {})));
   await drill.afterwards?.(stage);
-  lines.unshift(...figures(history, { begunAt, faultAt, healedAt }, recovery), ...refusals(history, faultAt));
+  lines.unshift(
+    ...figures(history, { begunAt, faultAt, healedAt }, recovery),
+    ...refusals(history, { begunAt, faultAt }),
+  );
   return { violations: ledger.violations, lines };
 }
 
@@ -195,15 +198,19 @@ function figures(history: History, at: Moments, recovery: number | undefined): s
   ];
 }
 
-/** The most frequent refusals since the fault. */
-function refusals(history: History, faultAt: number): string[] {
-  const counts = new Map<string, number>();
-  for (const entry of between(history, faultAt, Number.POSITIVE_INFINITY).filter(isFailed)) {
-    const key = entry.isUnmet
-      ? `${entry.status} (${entry.said.slice(0, 60)})`
-      : entry.status || `no answer (${entry.said.slice(0, 60)})`;
-    counts.set(`${key}`, (counts.get(`${key}`) ?? 0) + 1);
-  }
-  const most = [...counts].toSorted((a, b) => b[1] - a[1]).slice(0, 5);
-  return most.length ? [`refused: ${most.map(([what, times]) => `${times} × ${what}`).join(', ')}`] : [];
+/** The most frequent refusals, before and since. */
+function refusals(history: History, at: Pick<Moments, 'begunAt' | 'faultAt'>): string[] {
+  const said = (name: string, from: number, to: number): string[] => {
+    const counts = new Map<string, number>();
+    for (const { isUnmet, status, said: text } of between(history, from, to).filter(isFailed)) {
+      const short = text.trim().slice(0, 60);
+      const key = isUnmet ? `${status} (${short})` : `${status || `no answer (${short})`}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    const most = [...counts].toSorted((a, b) => b[1] - a[1]).slice(0, 5);
+    return most.length
+      ? [`refused ${name}: ${most.map(([what, times]) => `${times} × ${what}`).join(', ')}`]
+      : [];
+  };
+  return [...said('before', at.begunAt, at.faultAt), ...said('since', at.faultAt, Number.POSITIVE_INFINITY)];
 }

@@ -21,6 +21,22 @@ async function expectSpent({ scene, sender, must }: Stage): Promise<void> {
   }
 }
 
+/** I5: who guesses is still counted, each instance by itself. */
+async function expectCounted({ world, must }: Stage): Promise<void> {
+  const guess = async (): Promise<number> => {
+    const headers = { authorization: 'Bearer guessed', 'x-forwarded-for': '198.51.100.7' };
+    const answer = await fetch(`${world.baseUrl}/api/v1/apps`, { headers });
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  const statuses = [];
+  for (let i = 0; i < 30; i += 1) statuses.push(await guess());
+  must(
+    statuses.includes(429),
+    `thirty guesses of the admin key were answered ${[...new Set(statuses)].join(', ')}`,
+  );
+}
+
 async function withSentinels(dir: string): Promise<{ url: string; servers: RedisServer[] }> {
   const master = await makeRedis(join(dir, 'redis'));
   const replica = await makeRedis(join(dir, 'replica'), master.port);
@@ -41,6 +57,7 @@ export const redisDrills: readonly Drill[] = [
       await world.redis[0]!.stop();
       await sleep(faultMs / 2);
       await expectSpent(stage);
+      await expectCounted(stage);
       await sleep(faultMs / 2);
       await world.redis[0]!.start();
       await expectSpent(stage);

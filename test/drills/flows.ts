@@ -165,14 +165,13 @@ export async function byTotp(
   careful: Careful,
 ): Promise<{ begun: Begun; code: string } | undefined> {
   const { ledger } = sender.scene;
-  const now = Math.floor(Date.now() / 30_000);
-  const steps = [0, 1].find((ahead) => now + ahead > careful.lastStep);
-  if (steps === undefined) return undefined;
+  if (stepOf(careful) === undefined) return undefined;
   const asked = await askedForTotp(sender, careful);
-  if (!asked) return undefined;
-  // It may turn while the page is on its way; then the code is of another step.
-  const digits = totpCode(careful.secret, steps);
-  careful.lastStep = now + steps;
+  // A new half-minute may have begun while the page was on its way.
+  const step = stepOf(careful);
+  if (!asked || step === undefined) return undefined;
+  const digits = totpCode(careful.secret, step.ahead);
+  careful.lastStep = step.number;
   const key = `${careful.userId} ${digits}`;
   const type = (page: Page, agent: Agent): Promise<Page> =>
     agent.submit(page, { code: digits }, { ending: '/second-factor/totp' });
@@ -185,6 +184,12 @@ export async function byTotp(
     if (second) ledger.succeeded('totp', key, second);
   }
   return { begun: asked, code };
+}
+
+/** A half-minute whose code this one has not used, now or next. */
+function stepOf({ lastStep }: Careful): { ahead: number; number: number } | undefined {
+  const now = Math.floor(Date.now() / 30_000);
+  return [0, 1].map((ahead) => ({ ahead, number: now + ahead })).find(({ number }) => number > lastStep);
 }
 
 async function askedForTotp(sender: Sender, careful: Careful): Promise<Begun | undefined> {
@@ -301,6 +306,7 @@ export async function redeem(sender: Sender, begun: Begun, code: string): Promis
     access,
     refresh,
     given: [access],
+    used: [],
     // A second redemption that comes two seconds after the first ends what that gave (RFC 6749 §4.1.2).
     revoked: twice && performance.now() - begunAt > 1500 ? 'unknown' : 'no',
     isUnsure: false,
@@ -352,6 +358,7 @@ export async function refresh(sender: Sender, chain: Chain): Promise<boolean> {
     if (answer?.status === 200) {
       const { access_token: access, refresh_token: successor, id_token: idToken } = answer.body;
       ledger.succeeded('refresh', chain.refresh, successor);
+      chain.used.push(chain.refresh);
       for (const token of [access, idToken]) onToken?.(token, `${baseUrl}${chain.issuer}`);
       chain.access = access;
       chain.given.push(access);

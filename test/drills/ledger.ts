@@ -18,6 +18,8 @@ export type Chain = {
   refresh: string;
   /** Every access token it was given. */
   given: string[];
+  /** Every refresh token that it has used. */
+  used: string[];
   /** A revocation was asked for: 'acknowledged' with 2xx, or nobody knows. */
   revoked: 'no' | 'unknown' | 'acknowledged';
   /** The last refresh got no answer, or one that does not say whether it was done. */

@@ -81,20 +81,21 @@ export async function startLink(target: number): Promise<Link> {
   };
 }
 
-/** In order, whatever the delay. */
+/** In order, whatever the delay: timers of different lengths that end at once come in any order. */
 function carry(from: Socket, to: Socket, weather: () => Weather): void {
-  let lastAt = 0;
+  const waiting: { at: number; piece: Buffer }[] = [];
+  const pass = (): void => {
+    while (waiting.length > 0 && waiting[0]!.at <= performance.now()) {
+      const { piece } = waiting.shift()!;
+      if (!to.destroyed) to.write(piece);
+    }
+    if (waiting.length > 0) setTimeout(pass, Math.max(1, waiting[0]!.at - performance.now()));
+  };
   from.on('data', (piece: Buffer) => {
     const { delayMs, jitterMs, isBlackHole } = weather();
     if (isBlackHole) return;
-    const at = Math.max(lastAt, performance.now() + delayMs + Math.random() * jitterMs);
-    if (delayMs === 0 && jitterMs === 0 && lastAt <= performance.now()) {
-      to.write(piece);
-      return;
-    }
-    lastAt = at;
-    setTimeout(() => {
-      if (!to.destroyed) to.write(piece);
-    }, at - performance.now());
+    const isFirst = waiting.length === 0;
+    waiting.push({ at: performance.now() + delayMs + Math.random() * jitterMs, piece });
+    if (isFirst) pass();
   });
 }

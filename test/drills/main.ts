@@ -1,16 +1,20 @@
 // `npm run test:faults`: every drill, or those whose numbers are given; `--seconds 60` for the long form; `--tree DIR`
-// for another copy of the program.
+// for another copy of the program; `--without-guards` takes them out one by one, and each must be missed.
 import { parseArgs } from 'node:util';
 import { drills } from './drills.ts';
 import { runDrill } from './drill.ts';
+import { runWithoutGuards } from './without-guards.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seconds: { type: 'string', default: '15' },
+    'without-guards': { type: 'boolean', default: false },
     tree: { type: 'string', default: new URL('../..', import.meta.url).pathname },
   },
 });
+if (values['without-guards'])
+  process.exit((await runWithoutGuards(positionals, Number(values.seconds))) > 0 ? 1 : 0);
 const wanted = positionals.map(Number);
 const chosen = drills.filter(({ number }) => wanted.length === 0 || wanted.includes(number));
 const failed: number[] = [];

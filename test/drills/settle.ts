@@ -20,10 +20,10 @@ export async function settle(world: World, scene: Scene, leave: Leave): Promise<
   judgeHistory(scene, leave);
   await revokedStaysRevoked(sender);
   const lost = await liveStaysAlive(world, sender);
-  await spentStaysSpent(sender);
   await writesAreThere(world, scene);
   await trailIsComplete(world, scene);
   const mail = await mailIsSent(world, scene, leave);
+  await spentStaysSpent(sender);
   const counts = [
     `${ledger.users.length} made`,
     `${ledger.chains.length} families of tokens`,
@@ -116,6 +116,12 @@ async function spentStaysSpent(sender: Sender): Promise<void> {
     const form = { grant_type: 'authorization_code', code, redirect_uri: REDIRECT, code_verifier: verifier };
     const { status } = await sender.post(`${issuer}/token`, shopOf(sender.scene, { appId }), form);
     if (status !== 400) ledger.violate('I1', `a code that was redeemed was answered ${status}`);
+  }
+  // A token used twice or more ago: its successor is used, so that no grace covers it. It ends its family.
+  for (const chain of ledger.chains.filter(({ used }) => used.length > 1).slice(-20)) {
+    const form = { grant_type: 'refresh_token', refresh_token: chain.used[0]! };
+    const { status } = await sender.post(`${chain.issuer}/token`, shopOf(sender.scene, chain), form);
+    if (status !== 400) ledger.violate('I1', `a refresh token used long ago was answered ${status}`);
   }
   for (const link of ledger.usedLinks.slice(-20)) {
     const answer = await sender.fetcher(link, { headers: { accept: 'text/html' }, redirect: 'manual' });

@@ -27,16 +27,20 @@ export async function runMutated(mutation: Mutation): Promise<Report> {
   }
 }
 
-export function mutatedTree(mutation: Mutation): string {
+/** `parts`: what of the tree is copied. */
+export function mutatedTree(
+  mutation: Pick<Mutation, 'edits' | 'unguarded'>,
+  parts: readonly string[] = PARTS,
+): string {
   const tree = mkdtempSync(join(tmpdir(), 'latchkey-mutant-'));
-  for (const part of PARTS) cpSync(join(root, part), join(tree, part), { recursive: true });
+  for (const part of parts) cpSync(join(root, part), join(tree, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
   apply(mutation, tree);
   return tree;
 }
 
 /** A mutation that does not match exactly once is out of date, which is a failure like any other. */
-function apply({ edits, unguarded = [] }: Mutation, tree: string): void {
+function apply({ edits, unguarded = [] }: Pick<Mutation, 'edits' | 'unguarded'>, tree: string): void {
   for (const [file, find, replace] of edits) {
     const path = join(tree, file);
     const parts = readFileSync(path, 'utf8').split(find);

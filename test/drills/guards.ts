@@ -1,0 +1,154 @@
+/** A guard, how it is taken out of a copy of the program, and the drill that must fail without it. */
+export type Guard = {
+  name: string;
+  edits: readonly (readonly [file: string, find: string, replace: string])[];
+  drill: number;
+  /** What the drill must say. */
+  says: RegExp;
+};
+
+const database = 'src/storage/database.ts';
+
+export const guards: readonly Guard[] = [
+  {
+    name: 'published documents are answered from memory',
+    edits: [
+      [
+        'src/apps/registry.ts',
+        'lastKnown: (appId) => orElse(snapshot(appId), () => snapshots.get(appId)?.snapshot),',
+        'lastKnown: snapshot,',
+      ],
+    ],
+    drill: 1,
+    says: /jwks\.json was answered 503/,
+  },
+  {
+    name: 'a 503 says when to come back',
+    edits: [['src/oidc/provider.ts', "if (away) ctx.set('retry-after', '2');", '']],
+    drill: 1,
+    says: /I4: .*503 without Retry-After/,
+  },
+  {
+    name: 'readiness asks the database',
+    edits: [
+      ['src/open-stores.ts', 'checkDatabase: () => db.ping(),', 'checkDatabase: () => Promise.resolve(),'],
+    ],
+    drill: 1,
+    says: /said within 5 s that they are not ready/,
+  },
+  {
+    name: 'who guesses is counted while Redis is away',
+    edits: [['src/http/rate-limit.ts', 'allowed: count <= allowedCount', 'allowed: count <= limit']],
+    drill: 3,
+    says: /guesses of the admin key/,
+  },
+  {
+    name: 'a revocation leaves a tombstone in the cache',
+    edits: [
+      [
+        'src/storage/artifact-cache.ts',
+        '    async bury(appId, graves) {\n',
+        '    async bury(appId, graves) {\n      if (graves) return;\n',
+      ],
+    ],
+    drill: 3,
+    says: /I2: a revoked refresh token was answered 200/,
+  },
+  {
+    name: 'a denied access token is written down',
+    edits: [
+      [
+        'src/oidc/adapters/access-token-adapter.ts',
+        'unitOfWork().add((tx) => denyToken(tx, { appId, jti, ttlSeconds }));',
+        'void ttlSeconds;',
+      ],
+    ],
+    drill: 10,
+    says: /I2: .*\n?.*I3: a denied token is not on the list|I3: a denied token is not on the list/,
+  },
+  {
+    name: 'what was done is in the trail',
+    edits: [
+      [
+        'src/events/audit.ts',
+        'await appendEvent(tx,',
+        "if (event.type !== 'grant.revoked') await appendEvent(tx,",
+      ],
+    ],
+    drill: 10,
+    says: /I7: grant\.revoked/,
+  },
+  {
+    name: 'a request has a time',
+    edits: [
+      [
+        'src/kernel/deadline.ts',
+        'return deadline && deadline.until - performance.now();',
+        'return void deadline;',
+      ],
+      [database, 'const QUERY_LIMIT_MS = 12_000;', 'const QUERY_LIMIT_MS = 60_000;'],
+    ],
+    drill: 7,
+    says: /I4: .*took longer than 10 s/,
+  },
+  {
+    name: 'requests under way are finished at a stop',
+    edits: [['src/app.ts', 'await drain(server);', 'server.close();\n      server.closeAllConnections();']],
+    drill: 9,
+    says: /requests failed: .*lost/,
+  },
+  {
+    name: 'a new key is published before it signs',
+    edits: [['src/apps/keys/signing-key.ts', '2 * maxAgeSeconds + 5;', '0 * maxAgeSeconds;']],
+    drill: 13,
+    says: /tokens could not be verified/,
+  },
+  {
+    name: 'a mail that could not be sent is tried again',
+    edits: [
+      [
+        'src/delivery/worker.ts',
+        'await postponeJob(operatorDb, job,',
+        'await removeJob(operatorDb, job); void (0 as unknown as typeof postponeJob | undefined,',
+      ],
+    ],
+    drill: 14,
+    says: /I3: \d+ mails that were asked for were never sent/,
+  },
+  {
+    name: 'a logout token that was refused is tried again',
+    edits: [
+      [
+        'src/oidc/backchannel-logout/deliver.ts',
+        'if (job.attempt < MAX_TRIES)',
+        'if (job.attempt < 0 * MAX_TRIES)',
+      ],
+    ],
+    drill: 15,
+    says: /ends were never told/,
+  },
+  {
+    name: 'a code is redeemed once',
+    edits: [
+      [
+        'src/users/grants/rotation.ts',
+        'on conflict do nothing returning digest\n        ), family',
+        "on conflict (app_id, kind, digest) do update set note = 'again' returning digest\n        ), family",
+      ],
+    ],
+    drill: 18,
+    says: /one code, \d+ at once/,
+  },
+  {
+    name: 'the code of an authenticator app is taken once',
+    edits: [
+      [
+        'src/users/totp/store.ts',
+        'and last_step < ${at.step} returning 1',
+        'and last_step <> ${at.step} + 1000 returning 1',
+      ],
+    ],
+    drill: 18,
+    says: /one code of an app, \d+ at once|a totp succeeded twice/,
+  },
+];
