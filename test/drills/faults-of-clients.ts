@@ -160,11 +160,11 @@ export const clientDrills: readonly Drill[] = [
   {
     number: 18,
     name: 'Both instances race',
-    does: 'one code, refresh token, link, code of an app and address, each sent 2, 20 and 200 times at once to both',
+    does: 'one code, refresh token, link, code of an app and address, each sent 2 and 20 times at once to both; 200 times in the long form',
     isSmooth: true,
     async fault(stage) {
       const sender = new Sender(stage.scene, 'racer');
-      for (const count of [2, 20, 200]) {
+      for (const count of stage.faultMs > 10_000 ? [2, 20, 200] : [2, 20]) {
         await raceOfCode(stage, sender, count);
         await raceOfLink(stage, sender, count);
         await raceOfAddress(stage, sender, count);

@@ -7,7 +7,10 @@ import { makeRedis, makeSentinel, type RedisServer } from './redis-server.ts';
 
 /** I5: what was spent is not good again because the store that says so early is away or empty. */
 async function expectSpent({ scene, sender, must }: Stage): Promise<void> {
-  for (const { issuer, appId, code, verifier } of scene.ledger.redeemed.slice(-10)) {
+  for (const { chain, code, verifier } of scene.ledger.redeemed.slice(-10)) {
+    const { issuer, appId } = chain;
+    // A code that comes again ends what it gave (RFC 6749 §4.1.2).
+    chain.revoked = chain.revoked === 'no' ? 'unknown' : chain.revoked;
     const form = { grant_type: 'authorization_code', code, redirect_uri: REDIRECT, code_verifier: verifier };
     const { status } = await sender.post(`${issuer}/token`, shopOf(scene, { appId }), form);
     must(

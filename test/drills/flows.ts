@@ -294,7 +294,6 @@ export async function redeem(sender: Sender, begun: Begun, code: string): Promis
   const [answer] = good;
   if (!answer)
     return answers[0]!.status === 400 && !twice ? sender.unmet('the code is worth nothing') : undefined;
-  ledger.redeemed.push({ issuer, appId: shop.appId, code, verifier });
   const { access_token: access, refresh_token: refresh, id_token: idToken } = answer.body;
   for (const token of [access, idToken]) onToken?.(token, `${baseUrl}${issuer}`);
   const claims = claimsOf(access);
@@ -313,6 +312,7 @@ export async function redeem(sender: Sender, begun: Begun, code: string): Promis
     isLost: false,
   };
   ledger.chains.push(chain);
+  ledger.redeemed.push({ chain, code, verifier });
   return chain;
 }
 
@@ -372,7 +372,7 @@ export async function refresh(sender: Sender, chain: Chain): Promise<boolean> {
       if (chain.isUnsure) chain.isLost = true;
       else {
         sender.unmet('a live refresh token is refused');
-        ledger.violate('I3', `a refresh token that was given is refused: ${JSON.stringify(answer.body)}`);
+        chain.refusal = `a live refresh token is refused: ${JSON.stringify(answer.body)}`;
         chain.revoked = 'unknown';
       }
       return false;

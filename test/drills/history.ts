@@ -39,6 +39,11 @@ export class History {
     return performance.now() - this.#begun;
   }
 
+  /** A moment of this history by `performance.now()`. */
+  moment(at: number): number {
+    return this.#begun + at;
+  }
+
   /** A fetch whose requests and answers are recorded as those of one sender. */
   fetcherOf(by: string): typeof fetch & { last(): Entry | undefined } {
     let latest: Entry | undefined;

@@ -26,6 +26,8 @@ export type Chain = {
   isUnsure: boolean;
   /** A refresh got no answer in time, and what came later was too late for the grace. */
   isLost: boolean;
+  /** It was refused although nothing had ended it. */
+  refusal?: string;
 };
 
 export type Revocation = { token: string; issuer: string; appId: string; at: number };
@@ -40,7 +42,7 @@ export class Ledger {
   readonly users: { userId: string; email: string }[] = [];
   readonly revocations: Revocation[] = [];
   /** Codes that were redeemed, with what is needed to try them again. */
-  readonly redeemed: { issuer: string; appId: string; code: string; verifier: string }[] = [];
+  readonly redeemed: { chain: Chain; code: string; verifier: string }[] = [];
   readonly usedLinks: string[] = [];
   readonly links: { email: string; at: number }[] = [];
   readonly endedSessions: string[] = [];

@@ -1,5 +1,5 @@
 import { claimsOf, introspect, REDIRECT, type Scene, Sender, shopOf } from './flows.ts';
-import { type Entry, isFailed, LONGEST_MS } from './history.ts';
+import { type Entry, isFailed } from './history.ts';
 import type { Chain } from './ledger.ts';
 import type { SunkMail } from './mail-sink.ts';
 import { inTime } from './patience.ts';
@@ -14,10 +14,14 @@ export type Leave = {
 };
 
 /** After the load: what was told to the senders is compared with what the program says now and with what the stores hold. */
-export async function settle(world: World, scene: Scene, leave: Leave): Promise<string[]> {
+export async function settle(
+  world: World,
+  scene: Scene,
+  { leave = {}, longestMs }: { leave: Leave | undefined; longestMs: number },
+): Promise<string[]> {
   const { ledger } = scene;
   const sender = new Sender({ ...scene, isOver: () => false }, 'settling');
-  judgeHistory(scene, leave);
+  judgeHistory(scene, leave, longestMs);
   await revokedStaysRevoked(sender);
   const lost = await liveStaysAlive(world, sender);
   await writesAreThere(world, scene);
@@ -37,7 +41,7 @@ export async function settle(world: World, scene: Scene, leave: Leave): Promise<
 }
 
 /** I4: every failure is a refusal that says when to come back, soon, and says nothing else. */
-function judgeHistory({ history, ledger }: Scene, leave: Leave): void {
+function judgeHistory({ history, ledger }: Scene, leave: Leave, longestMs: number): void {
   const wrong = new Map<string, number>();
   const say = (entry: Entry, why: string): void => {
     const key = `${why}: ${entry.what} ${entry.said.slice(0, 120)}`;
@@ -45,7 +49,7 @@ function judgeHistory({ history, ledger }: Scene, leave: Leave): void {
   };
   for (const entry of history.entries) {
     if (entry.took === Number.POSITIVE_INFINITY) continue; // cut off with the load
-    if (entry.took > LONGEST_MS) say(entry, `took longer than ${LONGEST_MS / 1000} s`);
+    if (entry.took > longestMs) say(entry, `took longer than ${longestMs / 1000} s`);
     if (entry.status === 0 && !leave.lost) say(entry, 'no answer');
     if (entry.status >= 500 && entry.status !== 503) say(entry, `answered ${entry.status}`);
     if (entry.status === 503 && !(Number(entry.retryAfter) > 0)) say(entry, '503 without Retry-After');
@@ -92,10 +96,14 @@ async function liveStaysAlive({ postgres }: World, sender: Sender): Promise<stri
       unsure += 1;
       dead.push(chain);
     } else
-      ledger.violate(
-        'I3',
-        `a live refresh token was answered ${answer.status} ${JSON.stringify(answer.body)}`,
-      );
+      chain.refusal = `a live refresh token was answered ${answer.status} ${JSON.stringify(answer.body)}`;
+  }
+  for (const { refusal, grantId } of ledger.chains) {
+    if (refusal === undefined) continue;
+    const [row] = await postgres.sql('select revoked_at, revoked_why from grants where grant_id = $1', [
+      grantId,
+    ]);
+    ledger.violate('I3', `${refusal} (its grant: ${JSON.stringify(row)})`);
   }
   // Only where the token really was used, and the answer lost, is the family ended by its second use.
   for (const chain of dead) {
@@ -112,7 +120,11 @@ async function liveStaysAlive({ postgres }: World, sender: Sender): Promise<stri
 /** I1, I5: whatever was used once is refused now. */
 async function spentStaysSpent(sender: Sender): Promise<void> {
   const { ledger } = sender.scene;
-  for (const { issuer, appId, code, verifier } of ledger.redeemed.slice(-40)) {
+  for (const {
+    chain: { issuer, appId },
+    code,
+    verifier,
+  } of ledger.redeemed.slice(-40)) {
     const form = { grant_type: 'authorization_code', code, redirect_uri: REDIRECT, code_verifier: verifier };
     const { status } = await sender.post(`${issuer}/token`, shopOf(sender.scene, { appId }), form);
     if (status !== 400) ledger.violate('I1', `a code that was redeemed was answered ${status}`);
@@ -206,8 +218,7 @@ async function mailIsSent({ postgres, mails }: World, { ledger }: Scene, leave: 
   if (doubled.length > 0 && !leave.doubleMail)
     ledger.violate('I1', `${doubled.length} mails were sent twice`);
   const notes = [];
-  if (left > 0)
-    notes.push(`${left} mails are in hand of a process that died, and due again two minutes after`);
+  if (left > 0) notes.push(`${left} mails are still to be tried again`);
   if (doubled.length > 0 && leave.doubleMail) notes.push(`${doubled.length} mails were sent twice`);
   return notes;
 }
