@@ -131,6 +131,7 @@ export const clientDrills: readonly Drill[] = [
     number: 16,
     name: 'Every POST is sent twice',
     does: 'the balancer sends each POST to both instances, one after the other; the client gets the first answer',
+    leave: { asksTwice: true },
     isSmooth: true,
     async fault({ world, faultMs, must, note }) {
       let repeated = 0;
