@@ -72,8 +72,8 @@ export async function runDrill(drill: Drill, { seconds, tree }: RunOptions): Pro
       console.error(`— instance ${port} said —\n${said.slice(-3000)}`);
     throw error;
   } finally {
-    await world.end();
     await drill.cleanUp?.();
+    await world.end();
   }
 }
 
