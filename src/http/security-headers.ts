@@ -1,12 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import type { Context, Middleware } from 'koa';
 import type { Config } from '../config/config.ts';
+import { newNonce } from '../kernel/secret.ts';
 import { stateOf } from './request-state.ts';
 
 /** Sets `ctx.state.nonce` and `formActions`, and the headers that every answer bears. */
 export function securityHeaders(config: Pick<Config, 'isHttps'>): Middleware {
   return async (ctx, next) => {
-    ctx.state.nonce = randomBytes(16).toString('base64url');
+    ctx.state.nonce = newNonce();
     ctx.state.formActions = [];
     ctx.set('X-Content-Type-Options', 'nosniff');
     ctx.set('X-Frame-Options', 'DENY');

@@ -41,9 +41,11 @@ export function safeHref(url: unknown): string | null {
   return /^https?:$/.test(parsed.protocol) || parsed.protocol.includes('.') ? parsed.href : null;
 }
 
+const segmenter = new Intl.Segmenter();
+
 /** The letter on an app's key tag: the first letter or digit as a reader sees it. */
 export function initialOf(name: string): string {
-  for (const { segment } of new Intl.Segmenter().segment(name)) {
+  for (const { segment } of segmenter.segment(name)) {
     if (/^[\p{L}\p{N}]/u.test(segment)) return segment.toLocaleUpperCase();
   }
   return '·';

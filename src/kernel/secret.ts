@@ -1,18 +1,32 @@
 import {
   createHash,
   createHmac,
+  createSecretKey,
   hash,
   hkdfSync,
+  type KeyObject,
   createCipheriv,
   createDecipheriv,
   randomBytes,
   randomInt,
   timingSafeEqual,
 } from 'node:crypto';
+import { FrequencyCache } from './frequency-cache.ts';
 
 /** 256 random bits, base64url: for tokens, links and client secrets. */
 export function newSecret(): string {
   return randomBytes(32).toString('base64url');
+}
+
+const NONCE_BYTES = 16;
+let drawn = Buffer.alloc(0);
+
+/** 128 random bits, base64url, for what every answer needs anew; drawn for 256 of them at once, and given out once. */
+export function newNonce(): string {
+  if (drawn.length === 0) drawn = randomBytes(NONCE_BYTES * 256);
+  const nonce = drawn.toString('base64url', 0, NONCE_BYTES);
+  drawn = drawn.subarray(NONCE_BYTES);
+  return nonce;
 }
 
 /** A six-digit code, uniformly drawn. Only safe behind an attempt limit. */
@@ -34,16 +48,34 @@ export function sameSecret(a: string, b: string): boolean {
 
 /** HMAC-SHA-256 as base64url. */
 export function macOf(key: Buffer, message: string): string {
-  return createHmac('sha256', key).update(message).digest('base64url');
+  return createHmac('sha256', preparedKey(key)).update(message).digest('base64url');
+}
+
+const preparedKeys = new WeakMap<Buffer, KeyObject>();
+
+/** A key for HMACs. Making one of bytes takes several times as long as an HMAC with it. */
+export function preparedKey(key: Buffer): KeyObject {
+  let prepared = preparedKeys.get(key);
+  if (!prepared) preparedKeys.set(key, (prepared = createSecretKey(key)));
+  return prepared;
 }
 
 /** The deployment's root keys, newest first, each 32 bytes. Never used directly: every use derives its own. */
 export type RootKeys = readonly [Buffer, ...Buffer[]];
 
-/** A 32-byte key for one purpose (RFC 5869). */
+/** A 32-byte key for one purpose (RFC 5869). Nobody writes into it: others have the same one. */
 export function deriveKey(root: Buffer, purpose: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', root, Buffer.alloc(0), purpose, 32));
+  let known = derivedKeys.get(root);
+  if (!known) derivedKeys.set(root, (known = new FrequencyCache(MOST_DERIVED)));
+  const found = known.get(purpose);
+  if (found) return found;
+  const key = Buffer.from(hkdfSync('sha256', root, Buffer.alloc(0), purpose, 32));
+  known.set(purpose, key);
+  return key;
 }
+
+const MOST_DERIVED = 5000;
+const derivedKeys = new WeakMap<Buffer, FrequencyCache<Buffer>>();
 
 /** Where an envelope lives. It opens nowhere else (AES-GCM additional data). */
 export type SealedAt = { appId: string; table: string; row: string; column: string };

@@ -1,5 +1,5 @@
-import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
-import { deriveKey, type RootKeys } from '../kernel/secret.ts';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { deriveKey, preparedKey, type RootKeys } from '../kernel/secret.ts';
 
 /** Signs cookies for one app: one HMAC with a prepared key, where the stock signer makes three and random padding. */
 export type CookieSigner = {
@@ -10,7 +10,7 @@ export type CookieSigner = {
 
 /** The newest root key signs, all verify. Another app's key is another key, so a renamed cookie does not verify. */
 export function cookieSigner(rootKeys: RootKeys, appId: string): CookieSigner {
-  const keys = rootKeys.map((root) => createSecretKey(deriveKey(root, `cookies:${appId}`)));
+  const keys = rootKeys.map((root) => preparedKey(deriveKey(root, `cookies:${appId}`)));
   const mac = (index: number, data: string): Buffer =>
     createHmac('sha256', keys[index]!).update(data).digest();
   const index = (data: string, signature: string): number => {
