@@ -156,11 +156,7 @@ function doors(
   };
   return [
     hosts({ config, registry, domains, log }),
-    operationsRoutes({ config, health, metrics }),
-    assets.middleware,
-    brandingRoutes({ db, registry }),
-    protectedResources({ baseUrl, registry }),
-    relatedOrigins({ baseUrl, registry }),
+    // Before all else that answers: most of what is asked is asked here.
     protocolDoors({
       ...http,
       ...published,
@@ -170,6 +166,11 @@ function doors(
       mtls,
       newcomers: newcomersOf(parts),
     }),
+    operationsRoutes({ config, health, metrics }),
+    assets.middleware,
+    brandingRoutes({ db, registry }),
+    protectedResources({ baseUrl, registry }),
+    relatedOrigins({ baseUrl, registry }),
     registrationRoutes({ ...appsDeps(parts), registry, ephemeral, baseUrl }),
     signInRoutes(signIn),
     accountRoutes({ ...signIn, baseUrl, places }),
