@@ -117,7 +117,7 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   };
 }
 
-/** Everything that answers, in the order it is asked. */
+/** Everything that answers, in the order it is asked: the doors of the protocol first, where most requests go. */
 function doors(
   parts: Parts,
   at: { demoSecret: string | undefined; isDraining: () => boolean },
@@ -156,7 +156,6 @@ function doors(
   };
   return [
     hosts({ config, registry, domains, log }),
-    // Before all else that answers: most of what is asked is asked here.
     protocolDoors({
       ...http,
       ...published,
