@@ -76,4 +76,14 @@ export const limits: readonly Limit[] = [
     aim: 0.9,
     atLeast: true,
   },
+  {
+    id: 'overload_goodput',
+    title: 'overload: sign-ins finished ÷ the most that can be',
+    unit: '×',
+    must: 0.9,
+    aim: 0.9,
+    atLeast: true,
+  },
+  { id: 'overload_excess_ms', title: 'overload: refusals, p99', unit: 'ms', must: 50, aim: 50 },
+  { id: 'overload_token_p99', title: 'overload: tokens beside it, p99', unit: 'ms', must: 150, aim: 100 },
 ];

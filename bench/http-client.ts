@@ -106,6 +106,8 @@ type Cookie = { value: string; path: string };
 /** A browser: cookies by path, redirects followed by hand. */
 export class Browser {
   readonly connection: Connection;
+  /** What the last request took. */
+  lastMs = 0;
   readonly #jar = new Map<string, Cookie>();
 
   constructor(connection: Connection) {
@@ -126,7 +128,9 @@ export class Browser {
     }
     const headers = { accept: 'text/html', ...request.headers };
     if (cookies.length > 0) Object.assign(headers, { cookie: cookies.join('; ') });
+    const begun = performance.now();
     const answer = await this.connection.send({ ...request, headers });
+    this.lastMs = performance.now() - begun;
     for (const [, line] of answer.head.matchAll(/\r\nset-cookie: *([^\r]*)/gi)) this.#keep(line!);
     return answer;
   }

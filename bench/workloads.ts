@@ -34,9 +34,18 @@ async function post(
   return JSON.parse(need(answer, 200).body) as TokenAnswer;
 }
 
+export class UnexpectedAnswer extends Error {
+  readonly status: number;
+
+  constructor(answer: Answer, wanted: readonly number[]) {
+    super(`wanted ${wanted.join(' or ')}, got ${answer.status}: ${answer.body.slice(0, 500)}`);
+    this.status = answer.status;
+  }
+}
+
 function need(answer: Answer, ...wanted: number[]): Answer {
   if (wanted.includes(answer.status)) return answer;
-  throw new Error(`wanted ${wanted.join(' or ')}, got ${answer.status}: ${answer.body.slice(0, 500)}`);
+  throw new UnexpectedAnswer(answer, wanted);
 }
 
 /** Where a redirect goes, as a path of the same server or as it is. */
@@ -65,7 +74,7 @@ export function clientCredentials(algorithm: 'es256' | 'rs256'): Workload {
 
 type Asked = { path: string; verifier: string };
 
-function authorization(target: Target, scope: string, more: Record<string, string> = {}): Asked {
+export function authorization(target: Target, scope: string, more: Record<string, string> = {}): Asked {
   const verifier = randomBytes(32).toString('base64url');
   const query = new URLSearchParams({
     client_id: target.web.id,
