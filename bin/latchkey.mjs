@@ -39,7 +39,9 @@ if (isNewEnough(process.versions.node)) {
 function becomeServer() {
   const isServer = (process.argv[2] ?? 'start') === 'start';
   const said = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
-  if (!isServer || said.includes('semi-space') || process.execve === undefined) return;
+  // Whoever started it by a channel (a supervisor, the primary of several processes) would lose that.
+  const isHeld = process.channel !== undefined;
+  if (!isServer || isHeld || said.includes('semi-space') || process.execve === undefined) return;
   const script = join(root, 'bin', 'latchkey.mjs');
   const args = [...process.execArgv, '--max-semi-space-size=8', script, ...process.argv.slice(2)];
   process.execve(process.execPath, [process.execPath, ...args], process.env);
