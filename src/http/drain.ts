@@ -17,9 +17,7 @@ export async function drain(
   server.prependListener('request', (_request: unknown, response: ServerResponse) => {
     response.setHeader('connection', 'close');
   });
-  // What the kernel has taken already is ours to answer: it is read before the door is shut.
-  await turn();
-  await turn();
+  await quietMoment();
   // Not that of http, which would cut idle connections at once, and with them requests that are on their way.
   const closed = new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
   const idle = setInterval(() => server.closeIdleConnections(), idleMs);
@@ -27,4 +25,20 @@ export async function drain(
   await closed;
   clearInterval(idle);
   clearTimeout(limit);
+}
+
+const QUIET_MS = 0.5;
+const QUIET_LIMIT_MS = 500;
+
+/**
+ * What the kernel has taken is ours to answer, and is reset if the door is shut before it was read. Each turn of the loop
+ * reads all there is; the door is shut after one in which there was nothing.
+ */
+async function quietMoment(): Promise<void> {
+  const limit = performance.now() + QUIET_LIMIT_MS;
+  for (let quiet = 0; quiet < 2 && performance.now() < limit; ) {
+    const begun = performance.now();
+    await turn();
+    quiet = performance.now() - begun < QUIET_MS ? quiet + 1 : 0;
+  }
 }
