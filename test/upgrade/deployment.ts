@@ -129,7 +129,7 @@ function spawnIn(
 }
 
 const errorsIn = (log: string): string[] =>
-  log.split('\n').filter((line) => /"level":"(error|fatal)"/.test(line));
+  log.split('\n').filter((line) => /"level":"(error|fatal)"|^(\w*Error|error|node:|    at |Node)/.test(line));
 
 async function ready(port: number, child: ChildProcess, ended: Promise<Ended>): Promise<void> {
   for (const limit = Date.now() + READY_LIMIT_MS; Date.now() < limit; await sleep(50)) {
