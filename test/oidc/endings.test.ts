@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Agent } from '../support/agent.ts';
-import { drivers, linkIn, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
+import { drivers, LINK, linkIn, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { type LogoutReceiver, startLogoutReceiver } from '../support/logout-receiver.ts';
 import {
   authorizationRequest,
@@ -96,8 +96,7 @@ for (const driver of drivers) {
           const asked = await elsewhere.open(`${issuerOf(latchkey, appId, 'own')}/account/sessions`);
           const forgot = await elsewhere.open(`${asked.url}/forgot`);
           await elsewhere.submit(forgot, { email }, { ending: '/forgot' });
-          const [mail] = await latchkey.mailsTo(email);
-          const page = await elsewhere.open(linkIn(mail!));
+          const page = await elsewhere.open(linkIn(await latchkey.mailWith(email, LINK)));
           await elsewhere.submit(page, { new_password: 'yet another battery staple' });
         },
       },

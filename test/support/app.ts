@@ -44,6 +44,8 @@ export type TestLatchkey = {
   ): Promise<{ status: number; body: any; headers: Headers }>;
   /** Mails to an address, newest first; waits until there are `count`. */
   mailsTo(address: string, count?: number): Promise<Mail[]>;
+  /** The newest mail to an address with these words in its subject or text; waits for it, whatever else comes before. */
+  mailWith(address: string, words: string | RegExp): Promise<Mail>;
   agent(headers?: Record<string, string>): Agent;
   /** One statement as the database's owner, whom row-level security does not bind: for looking at rows and for moving their clocks. */
   sql<Row = Record<string, any>>(text: string, values?: unknown[]): Promise<Row[]>;
@@ -102,7 +104,8 @@ export async function startTestLatchkey(options: TestOptions = {}): Promise<Test
     baseUrl,
     latchkey,
     admin: (method, path, body, headers) => callAdmin(baseUrl, { method, path, body, headers }),
-    mailsTo: (address, count = 1) => waitForMails(baseUrl, address, count),
+    mailsTo: (address, count = 1) => waitForMails(baseUrl, address, { count }),
+    mailWith: async (address, words) => (await waitForMails(baseUrl, address, { count: 1, words }))[0]!,
     agent: (headers) => new Agent(baseUrl, headers),
     sql: (text, values) => asOwner(database, text, values),
     hold: (text, values) => holdAsOwner(database, text, values),
@@ -194,15 +197,25 @@ async function inboxOf(baseUrl: string): Promise<Mail[]> {
   return [...all.values()].sort((a, b) => b.sent_at.localeCompare(a.sent_at));
 }
 
-async function waitForMails(baseUrl: string, address: string, count: number): Promise<Mail[]> {
+async function waitForMails(
+  baseUrl: string,
+  address: string,
+  { count, words = '' }: { count: number; words?: string | RegExp },
+): Promise<Mail[]> {
+  const isMeant = ({ to, subject, text }: Mail): boolean =>
+    to === address && (typeof words === 'string' ? `${subject}\n${text}`.includes(words) : words.test(text));
   for (const deadline = Date.now() + 20_000; ; ) {
-    const found = (await inboxOf(baseUrl)).filter((mail) => mail.to === address);
+    const found = (await inboxOf(baseUrl)).filter(isMeant);
     if (found.length >= count) return found;
-    if (Date.now() > deadline) throw new Error(`only ${found.length} of ${count} mails came for ${address}`);
+    if (Date.now() > deadline)
+      throw new Error(
+        `only ${found.length} of ${count} mails came for ${address}, with ${words || 'any words'}`,
+      );
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
 
+export const LINK = /https?:\/\/\S+\/(?:magic-link|sign-up|reset|invitation)\/[A-Za-z0-9_-]+/;
+
 /** The link of a mail. */
-export const linkIn = (mail: Mail): string =>
-  /https?:\/\/\S+\/(?:magic-link|sign-up|reset|invitation)\/[A-Za-z0-9_-]+/.exec(mail.text)![0];
+export const linkIn = (mail: Mail): string => LINK.exec(mail.text)![0];
