@@ -16,7 +16,7 @@ export type ArtifactCache = {
   isInUse: boolean;
   /** 'gone': known to be revoked. undefined: not known here. */
   read(appId: string, kind: ArtifactKind, id: string): Promise<'gone' | string | undefined>;
-  /** Stores `value` unless a tombstone or a newer version is there. `ttlSeconds` caps at five minutes. */
+  /** Stores `value`, the JSON of an object with members, unless a tombstone or a newer version is there. `ttlSeconds` caps at five minutes. */
   fill(
     appId: string,
     artifact: Grave & { version: number; value: string; ttlSeconds: number },
@@ -41,16 +41,24 @@ const GRAVE_SECONDS = 600;
 const DISTRUST_POLL_MS = 500;
 const TRUST_MS = 1000;
 
-/** KEYS[1]; ARGV: version, history, value, milliseconds. `T` is a tombstone; within a history versions only grow. */
+/** KEYS[1]; ARGV: version, history, fill, milliseconds. `T` is a tombstone; within a history versions only grow. */
 const FILL = `
 local known = redis.call('get', KEYS[1])
 if known then
   if known == 'T' then return 0 end
-  local version, history = string.match(known, '^(%d+):([^:]*):')
-  if history == ARGV[2] and tonumber(version) >= tonumber(ARGV[1]) then return 0 end
+  local version = string.match(known, '^(%d+):')
+  local history = string.match(known, '^%d+:{"@":"([^"]*)"')
+  if (history == nil or history == ARGV[2]) and tonumber(version) >= tonumber(ARGV[1]) then return 0 end
 end
-redis.call('set', KEYS[1], ARGV[1] .. ':' .. ARGV[2] .. ':' .. ARGV[3], 'PX', ARGV[4])
+redis.call('set', KEYS[1], ARGV[1] .. ':' .. ARGV[3], 'PX', ARGV[4])
 return 1`;
+
+/**
+ * The history is a member of the object, because programs of 0.1.0 read what comes after the version as one and pass over
+ * members that they do not know.
+ */
+const filled = (history: string, value: string): string => `{"@":"${history}",${value.slice(1)}`;
+const FILLED = /^\d+:\{"@":"([^"]*)",(.*)$/s;
 
 /**
  * The cache in Redis. A tombstone that can not be written goes to `pending_graves`, and until it is delivered
@@ -78,9 +86,9 @@ export function artifactCacheOnRedis(
       if (performance.now() >= trust.now().until) return undefined;
       const found = await redis.run((client) => client.get(keyOf(appId, { kind, id })));
       if (found === 'T') return 'gone';
-      const [, filledIn, value] = /^\d+:([^:]*):(.*)$/s.exec(found ?? '') ?? [];
+      const [, filledIn, members] = FILLED.exec(found ?? '') ?? [];
       // As of now: another server may have taken over since it was asked.
-      return filledIn === trust.now().history ? value : undefined;
+      return filledIn === trust.now().history ? `{${members}` : undefined;
     },
     async fill(appId, { kind, id, version, value, ttlSeconds }) {
       const { history } = trust.now();
@@ -89,7 +97,7 @@ export function artifactCacheOnRedis(
       const key = keyOf(appId, { kind, id });
       // A lost fill costs a read of Postgres later, nothing else.
       await redis
-        .run((client) => client.eval(FILL, 1, key, version, history, value, milliseconds))
+        .run((client) => client.eval(FILL, 1, key, version, history, filled(history, value), milliseconds))
         .catch(() => {});
     },
     async bury(appId, graves) {

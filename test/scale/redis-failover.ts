@@ -85,8 +85,8 @@ function onlyWhatPostgresKnows(start: () => Promise<Arrangement>): void {
     return cache;
   };
   const isTrusted = async (cache: ArtifactCache, id: string): Promise<boolean> => {
-    await cache.fill(APP, { kind: KIND, id, version: 1, value: 'probe', ttlSeconds: 300 });
-    return (await cache.read(APP, KIND, id).catch(() => undefined)) === 'probe';
+    await cache.fill(APP, { kind: KIND, id, version: 1, value: '{"word":"probe"}', ttlSeconds: 300 });
+    return (await cache.read(APP, KIND, id).catch(() => undefined)) === '{"word":"probe"}';
   };
 
   before(async () => {
@@ -103,8 +103,8 @@ function onlyWhatPostgresKnows(start: () => Promise<Arrangement>): void {
     for (const cache of [here, elsewhere]) await until('trusted', () => isTrusted(cache, 'before'));
     const grave = { kind: KIND, id: 'ended' };
     const key = `lk:${APP}:art:${KIND}:ended`;
-    await here.fill(APP, { ...grave, version: 1, value: 'live', ttlSeconds: 300 });
-    expect(await elsewhere.read(APP, KIND, 'ended')).to.equal('live');
+    await here.fill(APP, { ...grave, version: 1, value: '{"word":"live"}', ttlSeconds: 300 });
+    expect(await elsewhere.read(APP, KIND, 'ended')).to.equal('{"word":"live"}');
 
     const holder = await holderOf(await redis.masters(), key);
     await cutReplicasOff(holder);
@@ -122,7 +122,7 @@ function onlyWhatPostgresKnows(start: () => Promise<Arrangement>): void {
         return isTrusted(cache, `after-${asked}`);
       });
     for (const cache of [here, elsewhere]) seen.add(await cache.read(APP, KIND, 'ended'));
-    expect([...seen]).to.not.include('live');
+    expect([...seen]).to.not.include('{"word":"live"}');
     // The new master does hold what was true before, and no tombstone.
     const kept = await Promise.all(
       (await redis.masters()).map(({ port }) => askRedis(port, `GET ${key}`).catch(() => '')),

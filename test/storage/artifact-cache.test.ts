@@ -24,6 +24,11 @@ function cuttable(redis: RedisConnection): Cuttable {
   return connection;
 }
 
+/** What is cached is the JSON of objects. */
+const saying = (word: string): string => JSON.stringify({ word });
+const wordIn = (found: string | undefined): string | undefined =>
+  found === undefined || found === 'gone' ? found : JSON.parse(found).word;
+
 describe('the cache of durable artifacts', () => {
   const APP = 'cached-app';
   let database: TestDatabase;
@@ -40,8 +45,10 @@ describe('the cache of durable artifacts', () => {
   };
   const grave = () => ({ kind: 'grant' as const, id: `grant-${id}` });
   const fill = (version: number, value: string, cache = here): Promise<void> =>
-    cache.fill(APP, { ...grave(), version, value, ttlSeconds: 300 });
-  const read = (cache = here): Promise<string | undefined> => cache.read(APP, 'grant', grave().id);
+    cache.fill(APP, { ...grave(), version, value: saying(value), ttlSeconds: 300 });
+  const readAt = async (cache: ArtifactCache, at: string): Promise<string | undefined> =>
+    wordIn(await cache.read(APP, 'grant', at));
+  const read = (cache = here): Promise<string | undefined> => readAt(cache, grave().id);
   /** Until every process of this test may answer from the cache. */
   const trusted = async (): Promise<void> => {
     for (const cache of [here, elsewhere])
@@ -82,6 +89,20 @@ describe('the cache of durable artifacts', () => {
     expect(await read()).to.equal('tenth');
   });
 
+  it('is written so that programs of 0.1.0 can read it, and says nothing to this one of what they wrote', async () => {
+    await fill(7, 'value');
+    const [key] = await raw.keys(`*${grave().id}`);
+    const stored = (await raw.get(key!))!;
+    // What 0.1.0 does with it.
+    expect(JSON.parse(stored.slice(stored.indexOf(':') + 1)).word).to.equal('value');
+    await raw.set(key!, `8:${saying('theirs')}`, 'EX', 300);
+    expect(await read()).to.equal(undefined);
+    await fill(7, 'older than theirs');
+    expect(await read()).to.equal(undefined);
+    await fill(9, 'newer');
+    expect(await read()).to.equal('newer');
+  });
+
   it('refuses a fill that was read before the revocation and comes after it', async () => {
     await fill(1, 'live');
     await here.bury(APP, [grave()]);
@@ -93,7 +114,7 @@ describe('the cache of durable artifacts', () => {
   });
 
   it('forgets a fill after five minutes, however long the artifact lives', async () => {
-    await here.fill(APP, { ...grave(), version: 1, value: 'long', ttlSeconds: 1_000_000 });
+    await here.fill(APP, { ...grave(), version: 1, value: saying('long'), ttlSeconds: 1_000_000 });
     const [key] = await raw.keys(`*${grave().id}`);
     expect(await raw.ttl(key!)).to.be.at.most(300);
   });
@@ -106,7 +127,7 @@ describe('the cache of durable artifacts', () => {
     // Acknowledged: from here on nobody answers from the fill, which is still there.
     expect(await read()).to.equal(undefined);
     expect(await read(elsewhere)).to.equal(undefined);
-    expect(await raw.get((await raw.keys(`*${grave().id}`))[0]!)).to.match(/^1:[^:]+:live$/);
+    expect(await raw.get((await raw.keys(`*${grave().id}`))[0]!)).to.match(/^1:.*live/);
     const pending = await database.operatorDb.query<{ app_id: string; id: string }>(undefined, {
       name: '',
       text: 'select app_id, id from pending_graves',
@@ -174,7 +195,7 @@ describe('the cache of durable artifacts', () => {
     const other = process(connection);
     /** Until the process, which trusts what it knows for a second only, sees what is to be seen. */
     const sees = async (wanted: (value: string | undefined) => boolean, at: string): Promise<void> => {
-      while (!wanted(await other.read(APP, 'grant', at).catch(() => undefined)))
+      while (!wanted(await readAt(other, at).catch(() => undefined)))
         await new Promise((resolve) => setTimeout(resolve, 20));
     };
     const believes = async (): Promise<void> => {
@@ -197,10 +218,10 @@ describe('the cache of durable artifacts', () => {
     await server.stop();
     await server.start();
     await believes();
-    expect(await askRedis(server.port, `GET lk:${APP}:art:grant:${ended.id}`)).to.match(/:live\r\n$/);
+    expect(await askRedis(server.port, `GET lk:${APP}:art:grant:${ended.id}`)).to.match(/"live"\}\r\n$/);
     expect(await other.read(APP, ended.kind, ended.id)).to.equal(undefined);
     // What was filled before is no obstacle to what is filled now.
-    await other.fill(APP, { ...ended, version: 1, value: 'anew', ttlSeconds: 300 });
+    await other.fill(APP, { ...ended, version: 1, value: saying('anew'), ttlSeconds: 300 });
     await sees((value) => value === 'anew', ended.id);
     await connection.close();
     await server.end();
