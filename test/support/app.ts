@@ -197,13 +197,16 @@ async function inboxOf(baseUrl: string): Promise<Mail[]> {
   return [...all.values()].sort((a, b) => b.sent_at.localeCompare(a.sent_at));
 }
 
+/** Whether these words are in its subject or text, or this pattern in its text. */
+export const has = ({ subject, text }: Mail, words: string | RegExp): boolean =>
+  typeof words === 'string' ? `${subject}\n${text}`.includes(words) : words.test(text);
+
 async function waitForMails(
   baseUrl: string,
   address: string,
   { count, words = '' }: { count: number; words?: string | RegExp },
 ): Promise<Mail[]> {
-  const isMeant = ({ to, subject, text }: Mail): boolean =>
-    to === address && (typeof words === 'string' ? `${subject}\n${text}`.includes(words) : words.test(text));
+  const isMeant = (mail: Mail): boolean => mail.to === address && has(mail, words);
   for (const deadline = Date.now() + 20_000; ; ) {
     const found = (await inboxOf(baseUrl)).filter(isMeant);
     if (found.length >= count) return found;

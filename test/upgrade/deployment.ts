@@ -9,7 +9,7 @@ import type pg from 'pg';
 import { identifyProcess } from '../../src/storage/process-identity.ts';
 import { endWithThisProcess } from '../../src/storage/watchdog.ts';
 import { Agent } from '../support/agent.ts';
-import { freePort, type Mail, type TestLatchkey } from '../support/app.ts';
+import { freePort, has, type Mail, type TestLatchkey } from '../support/app.ts';
 import { ownerOf } from '../support/migrations.ts';
 import { type Connection, createEmptyDatabase, dropDatabase, testRedisUrl } from '../support/servers.ts';
 import { type Balancer, startBalancer, type Target } from './balancer.ts';
@@ -164,6 +164,17 @@ function inboxOf(port: number, host: string): Promise<Mail[]> {
 /** As far as the helpers of other tests need one. */
 function latchkeyAt({ baseUrl, adminKey, owner, instances }: Doors): TestLatchkey {
   const inbox = (port: number): Promise<Mail[]> => inboxOf(port, new URL(baseUrl).host);
+  /** Any of the processes may have sent them. */
+  const mails = async (address: string, count: number, isMeant: (mail: Mail) => boolean): Promise<Mail[]> => {
+    for (const limit = Date.now() + 60_000; ; await sleep(50)) {
+      const all = (await Promise.all(instances.map(({ port }) => inbox(port)))).flat();
+      const found = all
+        .filter((mail) => mail.to === address && isMeant(mail))
+        .toSorted((a, b) => b.sent_at.localeCompare(a.sent_at));
+      if (found.length >= count) return found;
+      if (Date.now() > limit) throw new Error(`only ${found.length} of ${count} mails came for ${address}`);
+    }
+  };
   const lk: Partial<TestLatchkey> = {
     baseUrl,
     agent: (headers) => new Agent(baseUrl, headers),
@@ -175,17 +186,8 @@ function latchkeyAt({ baseUrl, adminKey, owner, instances }: Doors): TestLatchke
       return { status: answer.status, body: text ? JSON.parse(text) : undefined, headers: answer.headers };
     },
     sql: async (text, values = []) => (await owner.query(text, values)).rows,
-    /** Any of the processes may have sent it. */
-    async mailsTo(address, count = 1) {
-      for (const limit = Date.now() + 60_000; ; await sleep(50)) {
-        const all = (await Promise.all(instances.map(({ port }) => inbox(port)))).flat();
-        const found = all
-          .filter(({ to }) => to === address)
-          .toSorted((a, b) => b.sent_at.localeCompare(a.sent_at));
-        if (found.length >= count) return found;
-        if (Date.now() > limit) throw new Error(`only ${found.length} of ${count} mails came for ${address}`);
-      }
-    },
+    mailsTo: (address, count = 1) => mails(address, count, () => true),
+    mailWith: async (address, words) => (await mails(address, 1, (mail) => has(mail, words)))[0]!,
   };
   return lk as TestLatchkey;
 }
