@@ -67,8 +67,8 @@ export const mutations: readonly Mutation[] = [
     edits: [
       [
         'src/apps/apis/operator-store.ts',
-        'select * from apis where app_id = ${appId} and api_id = ${apiId}`',
-        "select * from apis where ${appId}::text <> '' and api_id = ${apiId}`",
+        '    from apis where app_id = ${appId} and api_id = ${apiId}`',
+        "    from apis where ${appId}::text <> '' and api_id = ${apiId}`",
       ],
     ],
     routes: /apis\/:api_id$/,
@@ -78,8 +78,8 @@ export const mutations: readonly Mutation[] = [
     edits: [
       [
         'src/apps/apis/store.ts',
-        'select * from apis where app_id = ${appId}`',
-        "select * from apis where ${appId}::text <> ''`",
+        'from apis where app_id = ${appId}`',
+        "from apis where ${appId}::text <> ''`",
       ],
     ],
     unguarded: ['apis'],
