@@ -113,6 +113,7 @@ function httpDeps({ views, ephemeral }: AdminApiDeps): HttpDeps {
     trustedProxies: [],
     isHttps: false,
     baseUrl: 'http://localhost:3000',
+    requestTimeout: 60,
   } as unknown as HttpDeps['config'];
   return {
     config,
