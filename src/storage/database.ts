@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { remainingMs } from '../kernel/deadline.ts';
+import { remainingMs, withDeadline } from '../kernel/deadline.ts';
 import { unavailable, unstorableText } from '../kernel/problem.ts';
 import { limits, named, openingOf, type Pooler, prepareAhead, scopeOf, send } from './scoped-query.ts';
 import type { Statement } from './sql.ts';
@@ -27,6 +27,8 @@ export type DatabaseOptions = {
 const CONNECT_LIMIT_MS = 3000;
 const QUERY_LIMIT_MS = 12_000;
 const ROLLBACK_LIMIT_MS = 1000;
+/** What follows a commit has so long at least, however late its request is: what is committed has to be made known. */
+const AFTERWARDS_MS = 3000;
 
 /** How many may wait for one of the pool's connections, each up to three seconds. */
 const MOST_WAITING = 500;
@@ -137,7 +139,10 @@ export class Database {
         throw error;
       }
     });
-    for (const after of afterwards) await after();
+    if (afterwards.length > 0)
+      await withDeadline(Math.max(AFTERWARDS_MS, remainingMs() ?? 0), async () => {
+        for (const after of afterwards) await after();
+      });
     return outcome;
   }
 

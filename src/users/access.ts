@@ -4,6 +4,7 @@ import type { Database, Transaction } from '../storage/database.ts';
 import { scoped } from '../storage/database.ts';
 import {
   type AppAccessRow,
+  grantRevokedBefore,
   type GrantRow,
   grantsRevokedLately,
   listAppAccess,
@@ -13,6 +14,7 @@ import {
   revokeGrantsOfClient,
   revokeGrantsOfSessions,
   revokeGrantsOfUser,
+  type RevokedBefore,
   type RevokedGrant,
   revokeOfflineGrants,
 } from './grants/store.ts';
@@ -45,12 +47,17 @@ export type Access = {
   listGrants(appId: string, userId: string, page: Page): Promise<GrantRow[]>;
   /** The clients that may use an account, one line each. */
   listAppAccess(appId: string, userId: string): Promise<AppAccessRow[]>;
-  endSession(tx: Transaction, at: { appId: string; uid: string; why: string }): Promise<Ended>;
+  endSession(
+    tx: Transaction,
+    at: { appId: string; userId: string; uid: string; why: string },
+  ): Promise<Ended>;
   endSessionOfUser(
     tx: Transaction,
     at: { appId: string; userId: string; sessionId: string; why: string },
   ): Promise<Ended>;
   revokeGrant(tx: Transaction, at: { appId: string; grantId: string; why: string }): Promise<Ended>;
+  /** A client revokes what is revoked already (RFC 7009 §2.2): its first try may have died before the cache knew. */
+  revokeGrantAgain(tx: Transaction, at: RevokedBefore): Promise<void>;
   revokeGrantOfUser(
     tx: Transaction,
     at: { appId: string; userId: string; grantId: string; why: string },
@@ -98,14 +105,18 @@ export function createAccess({ db, cache, jobs }: AccessDeps): Access {
     listGrants: (appId, userId, page) =>
       listLiveGrants(scoped(db, appId), { appId, userId, after: page.after, limit: page.limit }),
     listAppAccess: (appId, userId) => listAppAccess(scoped(db, appId), appId, userId),
-    async endSession(tx, { appId, uid, why }) {
-      return finish(tx, { appId, why, sessions: await endSessionByUid(tx, appId, uid) });
+    async endSession(tx, { appId, userId, uid, why }) {
+      return finish(tx, { appId, userId, why, sessions: await endSessionByUid(tx, appId, uid) });
     },
     async endSessionOfUser(tx, { appId, userId, sessionId, why }) {
       return finish(tx, { appId, userId, why, sessions: await endSessionById(tx, appId, userId, sessionId) });
     },
     async revokeGrant(tx, { appId, grantId, why }) {
       return revoked(tx, { appId, why, grants: await revokeGrantById(tx, appId, grantId, why) });
+    },
+    async revokeGrantAgain(tx, at) {
+      const id = cache.isInUse ? await grantRevokedBefore(tx, at) : undefined;
+      if (id !== undefined) tx.afterCommit(() => cache.bury(at.appId, [{ kind: 'grant', id }]));
     },
     async revokeGrantOfUser(tx, at) {
       return revoked(tx, { ...at, grants: await revokeGrantOfUser(tx, at) });

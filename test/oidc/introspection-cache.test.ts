@@ -1,8 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
+import { decodeJwt } from 'jose';
 import { freePort, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import { createDatabase, dropDatabase, testRedisUrl } from '../support/servers.ts';
-import { makeApp, makeUser, signedIn, type TestClient } from '../support/sign-in.ts';
+import {
+  authorizationRequest,
+  issuerOf,
+  makeApp,
+  makeUser,
+  signedIn,
+  type TestClient,
+} from '../support/sign-in.ts';
 import { signOut } from '../support/sign-out.ts';
 import { call, post } from '../support/token-calls.ts';
 
@@ -104,6 +112,74 @@ describe('introspection that the cache answers, at another instance than where t
     await isKnown(body.access_token);
     await post(`${here.baseUrl}/auth/shop/revoke`, worker, { token: body.access_token });
     expect(await isActive(body.access_token)).to.equal(false);
+    // The first try died before the cache knew.
+    const next = (await post(`${here.baseUrl}/auth/shop/token`, worker, form)).body.access_token;
+    await isKnown(next);
+    const { jti, exp } = decodeJwt(next);
+    await here.sql('insert into denied_tokens (app_id, jti, expires_at) values ($1, $2, to_timestamp($3))', [
+      'shop',
+      jti,
+      exp,
+    ]);
+    expect(await isActive(next), 'what the cache still says').to.equal(true);
+    await post(`${here.baseUrl}/auth/shop/revoke`, worker, { token: next });
+    expect(await isActive(next)).to.equal(false);
+  });
+
+  /** What a request leaves that died between its commit and the tombstone. */
+  const died = (statement: string, id: string) => here.sql(statement, [id]);
+  const grantOf = async ({ user }: At): Promise<string> =>
+    (await admin('GET', `${user}/grants`)).items[0].grant_id;
+  const again: Record<string, (at: At) => Promise<unknown>> = {
+    'its access token': ({ held }) =>
+      post(`${here.baseUrl}/auth/shop/revoke`, shop, { token: held.tokens.access_token }),
+    'its refresh token': ({ held }) =>
+      post(`${here.baseUrl}/auth/shop/revoke`, shop, { token: held.tokens.refresh_token! }),
+  };
+  for (const [name, revoke] of Object.entries(again))
+    it(`#22 a grant whose revocation died before the cache knew is dead when it is revoked again by ${name}`, async () => {
+      const at = await somebody();
+      const token = at.held.tokens.access_token;
+      await isKnown(token);
+      await died('update grants set revoked_at = now() where grant_id = $1', await grantOf(at));
+      expect(await isActive(token), 'what the cache still says').to.equal(true);
+      await revoke(at);
+      expect(await isActive(token)).to.equal(false);
+    });
+
+  const endSession = async ({ user }: At): Promise<void> => {
+    const { items } = await admin('GET', `${user}/sessions`);
+    const id = items[0].session_id;
+    await died('update sessions set ended_at = now() where session_id = $1', id);
+    await died(
+      'update grants set revoked_at = now() where session_uid = (select uid from sessions where session_id = $1)',
+      id,
+    );
+  };
+  /** Where this browser is sent that must not be asked anything. */
+  const silently = async ({ held }: At): Promise<URLSearchParams> => {
+    const { url } = await authorizationRequest(held.configuration, { prompt: 'none' });
+    return new URL((await held.agent.open(url.href)).url).searchParams;
+  };
+
+  it('#22 a session whose end died before the cache knew is dead when the end is confirmed again', async () => {
+    const at = await somebody();
+    const token = at.held.tokens.access_token;
+    await isKnown(token);
+    const page = await at.held.agent.open(`${issuerOf(here, 'shop', 'own')}/logout`);
+    await endSession(at);
+    await at.held.agent.submit(page, { logout: 'yes' }, { ending: '/logout/confirm' });
+    expect(await isActive(token)).to.equal(false);
+    expect((await silently(at)).get('error')).to.equal('login_required');
+  });
+
+  it('#22 a session whose end died before the cache knew is found out once, and is gone', async () => {
+    const at = await somebody();
+    await endSession(at);
+    // The first page has something to write into the session, and finds it ended.
+    await at.held.agent.open(`${issuerOf(here, 'shop', 'own')}/logout`);
+    expect((await silently(at)).get('error')).to.equal('login_required');
+    expect((await at.held.agent.open(`${issuerOf(here, 'shop', 'own')}/logout`)).status).to.equal(200);
   });
 
   it('a person who was let in again is asked for in the database, and their old tokens stay dead', async () => {

@@ -68,6 +68,29 @@ describe('the connections of a process', () => {
     }
   });
 
+  it('what follows a commit is sent, however late its request is', async () => {
+    const db = new Database({
+      connection: { ...database, user: 'latchkey_operator' },
+      applicationName: 'test',
+      log: () => {},
+    });
+    try {
+      const made = await withDeadline(300, () =>
+        db.transaction(undefined, async (tx) => {
+          await tx.query(sql`select 1`);
+          tx.afterCommit(async () => {
+            await new Promise((resolve) => setTimeout(resolve, 400));
+            expect(await db.query(undefined, sql`select 2 as two`)).to.deep.equal([{ two: 2 }]);
+          });
+          return 'made';
+        }),
+      );
+      expect(made).to.equal('made');
+    } finally {
+      await db.close();
+    }
+  });
+
   for (const pooler of ['prepared', 'unprepared'] as const)
     it(`carry all that they need in each transaction where a pooler is in between, ${pooler}`, async () => {
       const db = new Database({

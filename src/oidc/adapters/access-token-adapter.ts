@@ -17,7 +17,7 @@ import { subjectFor } from '../subject.ts';
 import { unitOfWork } from '../unit-of-work.ts';
 import { type AdapterDeps, epochSeconds } from './adapter-deps.ts';
 import { cachedTokenState, rememberTokenState } from './cached-token-state.ts';
-import { rememberGrant } from './grant-adapter.ts';
+import { rememberGrant, revokeAgain } from './grant-adapter.ts';
 import { CLOCK_TOLERANCE_SECONDS, verifiedToken } from './verified-token.ts';
 
 /**
@@ -51,6 +51,7 @@ export function accessTokenAdapter(deps: AdapterDeps, model: 'AccessToken' | 'Cl
       if (typeof grantId !== 'string')
         return (await isAllowed(deps, claims)) ? payloadOf(model, claims) : undefined;
       const state = await liveState(deps, claims, grantId);
+      if (!state) revokeAgain(deps, { grantId });
       if (!state || !isSubject(deps, claims, state.user_id)) return undefined;
       rememberUser(state.person);
       const found = payloadOf(model, claims, state.user_id);
@@ -88,9 +89,20 @@ async function isAllowed(deps: AdapterDeps, claims: JWTPayload): Promise<boolean
   const asked = askedOf(claims);
   const known = await cachedTokenState(deps, asked);
   if (known) return known !== 'gone';
-  if (await isDenied(scoped(deps.db, deps.appId), deps.appId, asked.jti)) return false;
+  if (await isDenied(scoped(deps.db, deps.appId), deps.appId, asked.jti)) {
+    buryAgain(deps, asked.jti);
+    return false;
+  }
   await rememberTokenState(deps, asked, undefined);
   return true;
+}
+
+/** As `revokeAgain` does for a grant. */
+function buryAgain({ appId, cache }: AdapterDeps, jti: string): void {
+  if (!cache.isInUse || Provider.ctx?.oidc?.route !== 'revocation') return;
+  unitOfWork().add(async (tx) =>
+    tx.afterCommit(() => cache.bury(appId, [{ kind: 'access_token', id: jti }])),
+  );
 }
 
 type LiveState = Pick<AccessTokenState, 'user_id' | 'grant_payload' | 'grant_remaining'> &

@@ -14,6 +14,20 @@ export function rememberGrant(grantId: string, payload: GrantPayload, remaining:
   unitOfWork().memo.set(`grant:${grantId}`, { payload, remaining });
 }
 
+/**
+ * A revocation that meets a dead token is acknowledged like any other (RFC 7009 §2.2). Whatever killed it may have died
+ * itself before the cache knew, so that it is told again.
+ */
+export function revokeAgain(
+  { access, appId }: AdapterDeps,
+  token: { grantId: string } | { digest: string },
+): void {
+  const oidc = Provider.ctx?.oidc;
+  const clientId = oidc?.client?.clientId;
+  if (oidc?.route !== 'revocation' || clientId === undefined) return;
+  unitOfWork().add((tx) => access.revokeGrantAgain(tx, { ...token, appId, clientId }));
+}
+
 /** Sign-out and the reuse of a refresh token are recorded where they happen. */
 const RECORDED: Record<string, Pick<AuditEvent, 'type' | 'result'>> = {
   code_reused: { type: 'authorization_code.reused', result: 'failure' },

@@ -17,7 +17,7 @@ import { provedKey } from '../features/dpop.ts';
 import { type ProtocolAuthor, protocolAuthor } from '../author.ts';
 import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
 import { jwtAlias } from './access-token-adapter.ts';
-import { rememberGrant } from './grant-adapter.ts';
+import { rememberGrant, revokeAgain } from './grant-adapter.ts';
 import { beginSpending, joinSpending } from './spending.ts';
 
 /** How this request's rotation goes: the first use, or a retry that gets the same successor again. */
@@ -50,7 +50,10 @@ export class RefreshTokenAdapter implements Adapter {
     const successors = this.#successorsOf(value, await provedKey(Provider.ctx, this.#deps.snapshot));
     // In one statement with its grant and its person: a cache would answer no sooner, and never knew who is disabled.
     const stored = await this.#read(scoped(this.#deps.db, this.#deps.appId), value);
-    if (!stored) return undefined;
+    if (!stored) {
+      revokeAgain(this.#deps, { digest: digestOf(value) });
+      return undefined;
+    }
     const payload = stored.payload as AdapterPayload;
     const remaining = Number(stored.remaining);
     rememberGrant(String(payload.grantId), stored.grant_payload, stored.grant_remaining);

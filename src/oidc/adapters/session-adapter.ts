@@ -106,7 +106,7 @@ export class SessionAdapter implements Adapter {
       // Renewal is "destroy the old id, save under a new one"; then this is not the end.
       if (!known.ending) return;
       const { user_id: userId, session_id: sessionId } = known;
-      const { sessions } = await access.endSession(tx, { appId, uid: known.uid, why: 'signed_out' });
+      const { sessions } = await access.endSession(tx, { appId, userId, uid: known.uid, why: 'signed_out' });
       if (everything) await access.endOfflineAccess(tx, { appId, userId, why: 'signed_out' });
       if (sessions.length === 0) return;
       const actor = { type: 'user', id: userId } as const;
@@ -266,7 +266,11 @@ function change(deps: AdapterDeps, known: Known, next: Next): void {
   };
   unitOfWork().add(async (tx) => {
     const stored = await updateSession(tx, write);
-    if (!stored) return loginRequired;
+    if (!stored) {
+      // The cache may not know, if whatever ended it died itself. Under its digest nothing lives again.
+      tx.afterCommit(() => deps.cache.bury(deps.appId, [{ kind: 'session', id: write.fromDigest }]));
+      return loginRequired;
+    }
     tx.afterCommit(() => next.fill(stored));
     if (renewed)
       tx.afterCommit(() => deps.cache.bury(deps.appId, [{ kind: 'session', id: write.fromDigest }]));

@@ -62,6 +62,21 @@ export function revokeGrantById(
   );
 }
 
+/** By itself or by a refresh token that it gave, and only of this client. */
+export type RevokedBefore = { appId: string; clientId: string } & ({ grantId: string } | { digest: string });
+
+/** The grant that was meant, if an earlier request has revoked it. */
+export async function grantRevokedBefore(q: Queryable, at: RevokedBefore): Promise<string | undefined> {
+  const meant =
+    'grantId' in at
+      ? sql`select grant_id from grants
+            where app_id = ${at.appId} and grant_id = ${at.grantId} and client_id = ${at.clientId} and revoked_at is not null`
+      : sql`select g.grant_id from refresh_tokens r join grants g using (app_id, grant_id)
+            where r.app_id = ${at.appId} and r.digest = ${at.digest} and g.client_id = ${at.clientId} and g.revoked_at is not null`;
+  const [row] = await q.query<{ grant_id: string }>(meant);
+  return row?.grant_id;
+}
+
 export function revokeGrantOfUser(
   q: Queryable,
   at: { appId: string; userId: string; grantId: string; why: string },
