@@ -136,9 +136,15 @@ describe('migrating', () => {
     await owner.query('alter table schema_migrations drop column serves');
     const served = new pg.Client({ ...connection, user: 'first_server', application_name: 'latchkey' });
     await served.connect();
+    await served.query('select 1');
+    const fresh = new pg.Client({ ...connection, user: 'first_server', application_name: 'latchkey' });
+    await fresh.connect();
     const closed = new Promise((resolve) => served.on('error', resolve));
     await run(connection, migrationsDir, names);
     expect(String(await closed)).to.match(/terminat/);
+    // Asked nothing so far: 0.1.0 may not have heard yet that it is open, and would end with it.
+    expect((await fresh.query('select 1 as alive')).rows).to.deep.equal([{ alive: 1 }]);
+    await fresh.end();
     const { rows } = await owner.query("select pg_has_role('first_server', 'usage') as left");
     expect(rows).to.deep.equal([{ left: false }]);
     await owner.end();

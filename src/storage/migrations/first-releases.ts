@@ -12,7 +12,8 @@ export const changesTables = ({ locks }: Migration): boolean =>
 /**
  * 0.1.0 reads `select *` in prepared statements, and each of its connections refuses those for good once the table has got a
  * column ("cached plan must not change result type"). So its connections are closed, each when it has nothing to do; it opens
- * new ones by itself. Programs since name their columns.
+ * new ones by itself. Programs since name their columns. A connection that was asked nothing yet has prepared nothing, and is
+ * left alone: a program of 0.1.0 that reads in one piece that it is open and that it is closed listens to no error yet, and ends.
  */
 export async function renewConnections(
   client: pg.Client,
@@ -44,7 +45,7 @@ async function borrow(client: pg.Client, roles: readonly string[]): Promise<stri
 async function closeAll(client: pg.Client, roles: readonly string[]): Promise<void> {
   const { rows } = await client.query<{ now: Date }>('select clock_timestamp() as now');
   const older = `from pg_stat_activity where datname = current_database()
-    and application_name in ('latchkey', 'latchkey-operator') and usename = any($1) and backend_start < $2`;
+    and application_name in ('latchkey', 'latchkey-operator') and usename = any($1) and backend_start < $2 and query <> ''`;
   const count = async (text: string): Promise<number> =>
     (await client.query({ text, values: [roles, rows[0]!.now] })).rowCount ?? 0;
   for (const limit = performance.now() + PATIENCE_MS; performance.now() < limit; await sleep(LOOK_EVERY_MS)) {
