@@ -33,8 +33,11 @@ const AFTERWARDS_MS = 3000;
 /** How many may wait for one of the pool's connections, each up to three seconds. */
 const MOST_WAITING = 500;
 
-/** SQLSTATE classes that mean "not now" rather than "wrong": connection, resources, shutdown, lock and statement time-outs. */
-const TRANSIENT = /^(08|53|57|55P03|40001|40P01|25P03|XX000)/;
+/**
+ * SQLSTATE classes that mean "not now" rather than "wrong": connection, resources, shutdown, lock and statement time-outs, and a
+ * standby that is not in charge yet.
+ */
+const TRANSIENT = /^(08|53|57|55P03|40001|40P01|25P03|25006|XX000)/;
 
 /** A NUL in text, and its escape in JSON. Only what a request brought can hold one: nothing of ours does. */
 const UNSTORABLE: ReadonlySet<unknown> = new Set(['22021', '22P05']);
@@ -81,7 +84,7 @@ export class Database {
       keepAlive: true,
       // Statements that do not wait for one another are one round trip.
       pipeline: true,
-      // It is waited for, which its type does not say.
+      // It is waited for, which its type does not say; and meanwhile the pool hears when the new connection is closed at once.
       onConnect: ((client: pg.ClientBase) => prepareAhead(client, pooler)) as never,
     } as pg.PoolConfig);
     // Without a listener a lost idle connection ends the process.
