@@ -2,21 +2,11 @@
 // Python, Go, Java and Rust, of which a missing toolchain is named and skipped; with `-- --record` the guides say that
 // they passed today.
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { run } from './child.mjs';
-import { ensureDependencies, root } from './ensure-dependencies.mjs';
-import { ensureNode, howToGetNode } from './ensure-node.mjs';
+import { root } from './ensure-dependencies.mjs';
+import { underNode } from './under-node.mjs';
 
-ensureDependencies({ development: true });
-const node = ensureNode();
-if (node === undefined) {
-  console.error(howToGetNode);
-  process.exit(1);
-}
-if (node !== process.execPath)
-  process.exit(await run(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {}));
-
-const { ensureTestTools } = await import('./ensure-test-tools.mjs');
+const { node, ensureTestTools } = await underNode(import.meta.url);
 const given = process.argv.slice(2);
 const env = {
   ...ensureTestTools(),

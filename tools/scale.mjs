@@ -3,21 +3,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { run } from './child.mjs';
-import { ensureDependencies, root } from './ensure-dependencies.mjs';
-import { ensureNode, howToGetNode } from './ensure-node.mjs';
+import { root } from './ensure-dependencies.mjs';
+import { underNode } from './under-node.mjs';
 
-ensureDependencies({ development: true });
-const node = ensureNode();
-if (node === undefined) {
-  console.error(howToGetNode);
-  process.exit(1);
-}
-if (node !== process.execPath)
-  process.exit(await run(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {}));
-
-const { ensureTestTools } = await import('./ensure-test-tools.mjs');
+const { node, ensureTestTools } = await underNode(import.meta.url);
 const tools = ensureTestTools();
 
 const behaviour = [

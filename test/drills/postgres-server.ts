@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chownSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { findPostgresBinaries } from '../../src/storage/postgres-binaries.ts';
-import { identifyProcess } from '../../src/storage/process-identity.ts';
-import { endWithThisProcess } from '../../src/storage/watchdog.ts';
 import { freePort } from '../support/app.ts';
 import { patiently } from './patience.ts';
+import { serverProcess } from './server-process.ts';
 
 export type PostgresServer = {
   readonly port: number;
@@ -78,8 +77,6 @@ let found: string | undefined;
 const binaries = (): string => (found ??= findPostgresBinaries(account));
 
 function serverOn(dataDir: string, port: number, settings: Record<string, string>): PostgresServer {
-  let child: ChildProcess | undefined;
-  let callOff = (): void => {};
   const sql = async <Row>(text: string, values: unknown[] = [], database = 'latchkey'): Promise<Row[]> => {
     const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', database });
     client.on('error', () => {});
@@ -90,41 +87,28 @@ function serverOn(dataDir: string, port: number, settings: Record<string, string
       await client.end();
     }
   };
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const ending = child;
-    child = undefined;
-    if (!ending || ending.exitCode !== null) return;
-    const ended = new Promise((resolve) => ending.once('exit', resolve));
-    ending.ref();
-    ending.kill(signal);
-    await ended;
-    callOff();
-  };
+  const { start, end } = serverProcess(() => {
+    const all = Object.entries({ ...SETTINGS, port: String(port), ...settings });
+    return spawn(
+      join(binaries(), 'postgres'),
+      ['-D', dataDir, ...all.flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+      { ...account, cwd: '/', detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+  });
   return {
     port,
     dataDir,
-    async start() {
-      if (child) return;
-      const all = Object.entries({ ...SETTINGS, port: String(port), ...settings });
-      const args = ['-D', dataDir, ...all.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
-      let said = '';
-      child = spawn(join(binaries(), 'postgres'), args, {
-        ...account,
-        cwd: '/',
-        detached: true,
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
-      const starting = child;
-      starting.stderr!.on('data', (piece: Buffer) => {
-        said = (said + piece.toString()).slice(-2000);
-      });
-      const known = identifyProcess(starting.pid ?? 0);
-      if (known) callOff = endWithThisProcess(known);
-      await patiently('Postgres answers', async () => {
-        if (starting.exitCode !== null) throw new Error(`Postgres did not start: ${said}`);
-        return (await sql('select 1', [], 'postgres').catch(() => [])).length === 1;
-      });
-    },
+    start: () =>
+      start((starting) => {
+        let said = '';
+        starting.stderr!.on('data', (piece: Buffer) => {
+          said = (said + piece.toString()).slice(-2000);
+        });
+        return patiently('Postgres answers', async () => {
+          if (starting.exitCode !== null) throw new Error(`Postgres did not start: ${said}`);
+          return (await sql('select 1', [], 'postgres').catch(() => [])).length === 1;
+        });
+      }),
     kill: () => end('SIGQUIT'),
     stop: () => end('SIGINT'),
     sql: (text, values) => sql(text, values),

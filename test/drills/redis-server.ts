@@ -1,11 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { identifyProcess } from '../../src/storage/process-identity.ts';
-import { endWithThisProcess } from '../../src/storage/watchdog.ts';
 import { freePort } from '../support/app.ts';
 import { patiently } from './patience.ts';
+import { serverProcess } from './server-process.ts';
 
 export type RedisServer = {
   readonly port: number;
@@ -57,29 +56,13 @@ export async function makeSentinel(dir: string, master: number): Promise<RedisSe
 }
 
 function server(port: number, settings: string[]): RedisServer {
-  let child: ChildProcess | undefined;
-  let callOff = (): void => {};
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const ending = child;
-    child = undefined;
-    if (!ending || ending.exitCode !== null) return;
-    const ended = new Promise((resolve) => ending.once('exit', resolve));
-    ending.ref();
-    ending.kill(signal);
-    await ended;
-    callOff();
-  };
+  const { start, end } = serverProcess(() => spawn(program(), settings, { stdio: 'ignore', detached: true }));
   return {
     port,
-    async start() {
-      if (child) return;
-      child = spawn(program(), settings, { stdio: 'ignore', detached: true });
-      const known = identifyProcess(child.pid ?? 0);
-      if (known) callOff = endWithThisProcess(known);
-      await patiently('Redis answers', async () =>
-        (await ask(port, ['PING']).catch(() => '')).includes('PONG'),
-      );
-    },
+    start: () =>
+      start(() =>
+        patiently('Redis answers', async () => (await ask(port, ['PING']).catch(() => '')).includes('PONG')),
+      ),
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
     ask: (...words) => ask(port, words),
