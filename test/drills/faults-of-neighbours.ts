@@ -102,10 +102,10 @@ export const neighbourDrills: readonly Drill[] = [
       world.mails.setMood('ok');
       const [was, is] = [figuresOf(calm), figuresOf(during)];
       must(during.length > 0, 'nobody asked for a mail meanwhile');
-      // Within the noise of so few: no answer waits for a mail server.
+      // Within the noise of so few: no answer waits for a mail server, which would take many seconds.
       must(
-        calm.length < 5 || is.p50 <= was.p50 * 1.5 + 25,
-        `asking for a mail took ${Math.round(is.p50)} ms and not ${Math.round(was.p50)}`,
+        calm.length < 5 || is.p50 <= was.p99 * 1.5 + 25,
+        `asking for a mail took ${Math.round(is.p50)} ms and not ${Math.round(was.p99)} at most`,
       );
       note(
         `asking for a mail: p50 ${Math.round(was.p50)} ms before, ${Math.round(is.p50)} ms without a mail server`,

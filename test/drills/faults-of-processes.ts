@@ -54,8 +54,9 @@ export const processDrills: readonly Drill[] = [
     name: 'The clock of one instance is wrong',
     does: 'one instance runs two minutes ahead, then two minutes behind, then its clock is right again',
     isSmooth: true,
-    async fault({ world, faultMs }) {
+    async fault({ world, faultMs, scene, since, must }) {
       const [, second] = world.instances;
+      const begunAt = scene.history.now();
       for (const seconds of [120, -120]) {
         await restart(second, {
           execArgv: ['--import', skewedClock],
@@ -64,6 +65,13 @@ export const processDrills: readonly Drill[] = [
         await sleep(faultMs);
       }
       await restart(second);
+      // A sign-in may have to begin anew (410). No proof is refused, and nothing that was given is worth less.
+      const refused = since(begunAt).filter(({ isUnmet, status }) => isUnmet && status !== 410);
+      const whats = [...new Set(refused.map(({ what, said }) => `${what} ${said.slice(0, 80)}`))];
+      must(
+        refused.length === 0,
+        `${refused.length} refused by a wrong clock: ${whats.slice(0, 5).join('; ')}`,
+      );
     },
   },
 ];

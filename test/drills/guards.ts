@@ -8,6 +8,7 @@ export type Guard = {
 };
 
 const database = 'src/storage/database.ts';
+const redis = 'src/storage/redis.ts';
 
 export const guards: readonly Guard[] = [
   {
@@ -146,5 +147,88 @@ export const guards: readonly Guard[] = [
     ],
     drill: 18,
     says: /one code of an app, \d+ at once|a totp succeeded twice/,
+  },
+  {
+    name: 'a database that only reads is away',
+    edits: [[database, '25P03|25006|', '25P03|']],
+    drill: 2,
+    says: /I4: .*answered 500/,
+  },
+  {
+    name: 'a Redis that answers nothing is given up',
+    edits: [
+      [redis, '  commandTimeout: 2000,\n', ''],
+      [redis, '  socketTimeout: 3000,\n', ''],
+    ],
+    drill: 3,
+    says: /I4: .*took longer than/,
+  },
+  {
+    name: 'the connection to Redis comes back by itself',
+    edits: [
+      [redis, 'Math.min(50 * 2 ** Math.min(attempt, 5), 1000);', '(attempt > 0 ? null : 50) as number;'],
+    ],
+    drill: 4,
+    says: /I6: not as before/,
+  },
+  {
+    name: 'a denied token is denied where Redis has forgotten it',
+    edits: [
+      [
+        'src/users/grants/token-state.ts',
+        'and not exists (select from denied_tokens d where d.app_id = g.app_id and d.jti = ${at.jti})',
+        'and ${at.jti} <> g.app_id',
+      ],
+    ],
+    drill: 5,
+    says: /a token that was revoked before the fault is active/,
+  },
+  {
+    name: 'a request has a time, however slow each statement is',
+    edits: [
+      [
+        'src/kernel/deadline.ts',
+        'return deadline && deadline.until - performance.now();',
+        'return void deadline;',
+      ],
+    ],
+    drill: 6,
+    says: /I4: .*took longer than/,
+  },
+  {
+    name: 'no connection means not now',
+    edits: [
+      [
+        database,
+        "set DATABASE_POOLER', { cause: error });\n      throw unavailable('Postgres', error);",
+        "set DATABASE_POOLER', { cause: error });\n      throw error;",
+      ],
+    ],
+    drill: 8,
+    says: /I4: .*answered 500/,
+  },
+  {
+    name: 'the code of an authenticator app is told by the clock of the database',
+    edits: [['src/sign-in/totp/challenge.ts', 'code, totp.now)', 'code, Date.now() / 1000)']],
+    drill: 11,
+    says: /refused by a wrong clock: .*totp/,
+  },
+  {
+    name: 'a full disk means not now',
+    edits: [[database, '(08|53|57|', '(08|57|']],
+    drill: 12,
+    says: /I4: .*answered 500/,
+  },
+  {
+    name: 'a refresh that comes twice is given the same successor',
+    edits: [
+      [
+        'src/oidc/adapters/refresh-token-adapter.ts',
+        'if (!stored.in_grace || stored.successor_consumed) return undefined;',
+        'if (stored) return undefined;',
+      ],
+    ],
+    drill: 16,
+    says: /I3: a live refresh token is refused/,
   },
 ];
