@@ -13,6 +13,7 @@ export const BARE = 'bare';
 export const NAIVE = 'naive';
 export const WITHOUT_HASH = 'Latchkey, hash left out';
 export const TWO = 'Latchkey × 2';
+export const peopleAre = (count: number): string => `${count.toLocaleString('en')} people`;
 
 const against = (
   workload: string,
@@ -34,7 +35,10 @@ const againstOneApp = (workload: string, [must, aim]: [number, number]): Bar => 
   must,
   aim,
 });
-/** Two processes against one. */
+/** A million people in the table against a thousand. */
+const againstThousand = (workload: string): Bar =>
+  against(`people_${workload}`, peopleAre(1000), [0.9, 0.95], peopleAre(1_000_000));
+/** Two instances against one. */
 const againstOne = (workload: string): Bar => against(workload, LATCHKEY, [1.25, 1.4], TWO);
 
 export const bars: readonly Bar[] = [
@@ -51,6 +55,9 @@ export const bars: readonly Bar[] = [
   againstOne('client_credentials_es256'),
   againstOne('code_with_session'),
   againstOne('refresh'),
+  againstThousand('sign_in_without_hash'),
+  againstThousand('refresh'),
+  againstThousand('userinfo'),
 ];
 
 /** What design §8 bounds by itself. `atLeast`: more is better. */
@@ -85,5 +92,13 @@ export const limits: readonly Limit[] = [
     atLeast: true,
   },
   { id: 'overload_excess_ms', title: 'overload: refusals, p99', unit: 'ms', must: 50, aim: 50 },
+  { id: 'list_p99', title: 'Admin API: page of users among 1,000,000, p99', unit: 'ms', must: 5, aim: 5 },
+  {
+    id: 'search_p99',
+    title: 'Admin API: search among 1,000,000 users, p99',
+    unit: 'ms',
+    must: 50,
+    aim: 50,
+  },
   { id: 'overload_token_p99', title: 'overload: tokens beside it, p99', unit: 'ms', must: 150, aim: 100 },
 ];

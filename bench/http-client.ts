@@ -3,6 +3,9 @@ import { connect, type Socket } from 'node:net';
 export type Answer = { status: number; head: string; body: string };
 export type Send = { method?: string; path: string; headers?: Record<string, string>; body?: string };
 
+/** Where requests go, one at a time. */
+export type Line = { send(request: Send): Promise<Answer>; close(): void };
+
 /** Servers close what is idle for five seconds and more. */
 const IDLE_LIMIT_MS = 2000;
 
@@ -10,15 +13,18 @@ const IDLE_LIMIT_MS = 2000;
  * One keep-alive connection with one request at a time on it. Written on sockets because a client library would
  * cost as much as the servers measured, on the same cores.
  */
-export class Connection {
+export class Connection implements Line {
   readonly port: number;
+  readonly #host: string;
   #socket: Socket | undefined;
   #usedAt = 0;
   #received = '';
   #waiting: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
 
-  constructor(port: number) {
+  /** `hostPort`: the port that the server is known by, where there is a proxy before it in earnest. */
+  constructor(port: number, hostPort = port) {
     this.port = port;
+    this.#host = `localhost:${hostPort}`;
   }
 
   async send({ method = 'GET', path, headers = {}, body }: Send): Promise<Answer> {
@@ -26,7 +32,7 @@ export class Connection {
     if (performance.now() - this.#usedAt > IDLE_LIMIT_MS) this.close();
     const socket = this.#socket ?? (await this.#open());
     this.#usedAt = performance.now();
-    const lines = [`${method} ${path} HTTP/1.1`, `host: localhost:${this.port}`];
+    const lines = [`${method} ${path} HTTP/1.1`, `host: ${this.#host}`];
     for (const name in headers) lines.push(`${name}: ${headers[name]}`);
     if (body !== undefined) lines.push(`content-length: ${Buffer.byteLength(body)}`);
     return new Promise((resolve, reject) => {
@@ -85,6 +91,33 @@ export class Connection {
   }
 }
 
+/** Each request goes to the next of these servers: no two requests of a flow in a row meet the same one. */
+class Turns implements Line {
+  readonly #lines: readonly Line[];
+  #at: number;
+
+  constructor(lines: readonly Line[], first: number) {
+    this.#lines = lines;
+    this.#at = first;
+  }
+
+  send(request: Send): Promise<Answer> {
+    this.#at = (this.#at + 1) % this.#lines.length;
+    return this.#lines[this.#at]!.send(request);
+  }
+
+  close(): void {
+    for (const line of this.#lines) line.close();
+  }
+}
+
+let opened = 0;
+/** A line to a target; to one of several instances, each begins at another of them. */
+export function lineTo({ port, ports }: { port: number; ports: readonly number[] }): Line {
+  const lines = ports.map((each) => new Connection(each, port));
+  return lines.length === 1 ? lines[0]! : new Turns(lines, (opened += 1) % lines.length);
+}
+
 function unchunk(text: string): string | undefined {
   let body = '';
   for (let at = 0; ; ) {
@@ -105,12 +138,12 @@ type Cookie = { value: string; path: string };
 
 /** A browser: cookies by path, redirects followed by hand. */
 export class Browser {
-  readonly connection: Connection;
+  readonly connection: Line;
   /** What the last request took. */
   lastMs = 0;
   readonly #jar = new Map<string, Cookie>();
 
-  constructor(connection: Connection) {
+  constructor(connection: Line) {
     this.connection = connection;
   }
 

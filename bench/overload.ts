@@ -1,5 +1,5 @@
 import { fastestArgon2 } from '../src/sign-in/passwords/argon2.ts';
-import { Browser, Connection } from './http-client.ts';
+import { Browser, lineTo } from './http-client.ts';
 import { type Admin, emailOf, PASSWORD, type Target, USERS } from './targets.ts';
 import { authorization, clientCredentials, signIn, UnexpectedAnswer } from './workloads.ts';
 
@@ -60,7 +60,7 @@ async function addPeople(admin: Admin): Promise<void> {
 
 async function oneSignIn(target: Target, user: number, state: State): Promise<void> {
   state.underWay += 1;
-  const connection = new Connection(target.port);
+  const connection = lineTo(target);
   const browser = new Browser(connection);
   try {
     await signIn(browser, target, { path: authorization(target, 'openid email').path, user });

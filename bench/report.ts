@@ -1,5 +1,6 @@
 import { bars, limits } from './bars.ts';
-import type { Plan } from './main.ts';
+import { isDisturbed } from './disturbance.ts';
+import type { Plan } from './plan.ts';
 import type { Results } from './rounds.ts';
 import { type Sample, type Spread, spread } from './sample.ts';
 
@@ -33,6 +34,7 @@ export function printReport({ machine, plan, results, measured }: Report): objec
       'Short rounds after a short warm-up: good for a comparison with yesterday, not for publication.',
     );
   printWorkloads(results);
+  printDisturbance(results);
   const ratios = ratiosOf(results);
   printRatios(ratios, results);
   printLimits(measured);
@@ -42,6 +44,7 @@ export function printReport({ machine, plan, results, measured }: Report): objec
     workloads: [...results].map(([id, targets]) => ({
       id,
       title: targets.title,
+      rejected: targets.rejected ?? 0,
       targets: Object.fromEntries([...targets].map(([name, samples]) => [name, summary(samples)])),
     })),
     ratios,
@@ -49,7 +52,17 @@ export function printReport({ machine, plan, results, measured }: Report): objec
   };
 }
 
-const MEASURES = ['perSecond', 'p50', 'p99', 'cpu', 'cpuServer', 'rss', 'clientCores'] as const;
+const MEASURES = [
+  'perSecond',
+  'p50',
+  'p99',
+  'cpu',
+  'cpuServer',
+  'rss',
+  'clientCores',
+  'steal',
+  'foreign',
+] as const;
 
 const summary = (samples: readonly Sample[]) => ({
   ...Object.fromEntries(MEASURES.map((name) => [name, spread(samples.map((sample) => sample[name]))])),
@@ -77,6 +90,15 @@ function printWorkloads(results: Results): void {
   print(
     ['workload', 'target', 'per second', 'p50 ms', 'p99 ms', 'CPU ms (server)', 'MB', 'client cores'],
     rows,
+  );
+}
+
+function printDisturbance(results: Results): void {
+  const kept = [...results.values()].flatMap((targets) => [...targets.values()].flat());
+  const rejected = [...results.values()].reduce((sum, targets) => sum + (targets.rejected ?? 0), 0);
+  const still = kept.filter(isDisturbed).length;
+  console.log(
+    `\nof ${kept.length + rejected} samples ${rejected} rejected and taken again (more than 3 % of the machine's time stolen, or 7.5 % used by others); ${still} kept though disturbed`,
   );
 }
 

@@ -1,30 +1,34 @@
+import { type Disturbance, watchMachine } from './disturbance.ts';
 import { cpuMs, memoryMb } from './processes.ts';
 import type { Target } from './targets.ts';
 import type { Op } from './workloads.ts';
 
-export type Sample = {
+export type Sample = Disturbance & {
   perSecond: number;
   p50: number;
   p99: number;
   /** CPU milliseconds per operation of the server and of the stores that work for it. */
   cpu: number;
-  /** What of `cpu` was the server's own. */
+  /** What of `cpu` was the server's own, its instances together. */
   cpuServer: number;
   /** Cores that this process, the client, was using: it is no bottleneck while that is well below 1. */
   clientCores: number;
+  /** Resident memory at the end, MB, the instances together. */
   rss: number;
   count: number;
 };
 
 /** Closed loop: each client asks again when it has its answer. One failure voids the sample by throwing. */
 export async function sampleOf(
-  target: Pick<Target, 'pids' | 'server'>,
+  target: Pick<Target, 'pids' | 'servers'>,
   ops: readonly Op[],
   limit: { ms: number; count?: number },
 ): Promise<Sample> {
   const latencies: number[] = [];
+  const servers = target.servers.map(({ pid }) => pid);
+  const disturbance = watchMachine([process.pid, ...target.pids]);
   const cpuBefore = cpuMs(target.pids);
-  const serverBefore = cpuMs([target.server.pid]);
+  const serverBefore = cpuMs(servers);
   const ownBefore = process.cpuUsage();
   const begun = performance.now();
   const until = begun + limit.ms;
@@ -49,10 +53,11 @@ export async function sampleOf(
     p50: quantile(0.5),
     p99: quantile(0.99),
     cpu: (cpuMs(target.pids) - cpuBefore) / count,
-    cpuServer: (cpuMs([target.server.pid]) - serverBefore) / count,
+    cpuServer: (cpuMs(servers) - serverBefore) / count,
     clientCores: (own.user + own.system) / 1000 / ms,
-    rss: memoryMb(target.server.pid).now,
+    rss: servers.reduce((sum, pid) => sum + memoryMb(pid).now, 0),
     count,
+    ...disturbance(),
   };
 }
 
@@ -62,9 +67,14 @@ export const median = (values: readonly number[]): number => {
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 };
 
-export type Spread = { median: number; min: number; max: number };
-export const spread = (values: readonly number[]): Spread => ({
-  median: median(values),
-  min: Math.min(...values),
-  max: Math.max(...values),
-});
+/** `mad`: the median distance from the median. A difference below twice that is none. */
+export type Spread = { median: number; min: number; max: number; mad: number };
+export function spread(values: readonly number[]): Spread {
+  const middle = median(values);
+  return {
+    median: middle,
+    min: Math.min(...values),
+    max: Math.max(...values),
+    mad: median(values.map((value) => Math.abs(value - middle))),
+  };
+}

@@ -23,13 +23,18 @@ export type Endpoints = { authorize: string; token: string; introspect: string; 
 export type Target = {
   name: string;
   kind: 'latchkey' | 'peer';
+  /** What it is known by. */
   port: number;
-  server: Running;
+  /** Where it answers: more than one for several instances, which take turns. */
+  ports: number[];
+  servers: Running[];
   /** Everything that works for it: its process, its Postgres, its Redis. */
   pids: number[];
   web: Client;
   endpoints: Endpoints;
   workers: { es256: Worker; rs256: Worker };
+  /** How many can sign in. */
+  people: number;
 };
 /** A client that asks for tokens in its own name. */
 export type Worker = Client & { token: string };
@@ -40,9 +45,13 @@ export type Stores = {
   stop(): Promise<void>;
 };
 
-/** Postgres as it is in production (it waits for the disk), and Redis, both for this run only. */
+/** Postgres as it is in production (it waits for the disk, and has room for all instances), and Redis, for this run only. */
 export async function startStores(dir: string): Promise<Stores> {
-  const postgres = await startEmbeddedPostgres({ dataDir: join(dir, 'postgres'), log: () => {} });
+  const postgres = await startEmbeddedPostgres({
+    dataDir: join(dir, 'postgres'),
+    log: () => {},
+    settings: { max_connections: '300', shared_buffers: '512MB', max_wal_size: '4GB' },
+  });
   const redis = await startPrivateRedis();
   return {
     postgres,
@@ -60,6 +69,8 @@ export type LatchkeyOptions = {
   stores?: Stores;
   database?: string;
   withoutHash?: boolean;
+  /** Of Redis; each Postgres database has one of its own. */
+  redisDatabase?: number;
   /** Of another checkout, to compare with. */
   root?: string;
   env?: Record<string, string>;
@@ -97,7 +108,7 @@ export async function startLatchkey(options: LatchkeyOptions): Promise<Instance>
         TRUSTED_PROXIES: '127.0.0.1/32',
         // The peers write no log either.
         LOG_LEVEL: 'error',
-        ...(stores ? await storeVariables(stores, options.database ?? 'bench') : {}),
+        ...(stores ? await storeVariables(stores, options) : {}),
         ...options.env,
       },
     },
@@ -125,8 +136,24 @@ export async function prepareLatchkey(name: string, instance: Instance): Promise
 
 /** The same apps at another instance on the same stores. */
 export function sameApps(name: string, instance: Instance, of: Target): Target {
-  const { web, workers } = of;
-  return { ...asTarget(name, instance, { web, ...workers, port: instance.port }) };
+  const { web, workers, people } = of;
+  return { ...asTarget(name, instance, { web, ...workers, port: instance.port }), people };
+}
+
+/** Another instance on the stores of one that runs, with its name: as behind one proxy without stickiness. */
+export async function withSecondInstance(
+  name: string,
+  of: Target,
+  options: LatchkeyOptions,
+): Promise<Target> {
+  const second = await startLatchkey({ ...options, env: { BASE_URL: `http://localhost:${of.port}` } });
+  return {
+    ...of,
+    name,
+    ports: [of.port, second.port],
+    servers: [...of.servers, second.server],
+    pids: [...of.pids, second.server.pid],
+  };
 }
 
 function asTarget(
@@ -139,8 +166,10 @@ function asTarget(
     name,
     kind: 'latchkey',
     port: made.port,
-    server,
+    ports: [made.port],
+    servers: [server],
     pids,
+    people: USERS,
     web: made.web,
     endpoints: { ...of('bench'), authorize: '/auth/bench/authorize' },
     workers: {
@@ -189,8 +218,10 @@ export async function startPeer(name: string, redis?: Stores['redis']): Promise<
     name,
     kind: 'peer',
     port,
-    server,
+    ports: [port],
+    servers: [server],
     pids: redis ? [server.pid, redis.pid()] : [server.pid],
+    people: USERS,
     web: { id: 'web', secret },
     endpoints: {
       authorize: '/auth',
@@ -204,7 +235,7 @@ export async function startPeer(name: string, redis?: Stores['redis']): Promise<
 
 async function storeVariables(
   { postgres, redis }: Stores,
-  database: string,
+  { database = 'bench', redisDatabase = 0 }: LatchkeyOptions,
 ): Promise<Record<string, string>> {
   const owner = new pg.Client({ host: postgres.socketDir, user: 'postgres', database: 'postgres' });
   await owner.connect();
@@ -217,18 +248,20 @@ async function storeVariables(
     DATABASE_URL: urlOf('latchkey_server'),
     DATABASE_MIGRATION_URL: urlOf('postgres'),
     DATABASE_OPERATOR_URL: urlOf('latchkey_operator'),
-    REDIS_URL: `${redis.url}/0`,
+    REDIS_URL: `${redis.url}/${redisDatabase}`,
   };
 }
 
-function adminOf(port: number): Admin {
+export const adminHeaders = { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' };
+
+export function adminOf(port: number): Admin {
   const connection = new Connection(port);
   let last: Promise<unknown> = Promise.resolve();
   const call: Admin = async (method, path, body) => {
     const answer = await connection.send({
       method,
       path: `/api/v1${path}`,
-      headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json' },
+      headers: adminHeaders,
       body: JSON.stringify(body),
     });
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`);

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type Answer, Browser, Connection, headerOf } from './http-client.ts';
+import { type Answer, Browser, headerOf, type Line, lineTo } from './http-client.ts';
 import { type Client, emailOf, PASSWORD, REDIRECT, type Target, USERS } from './targets.ts';
 
 /** What one of the concurrent clients does again and again. Throws when an answer is not what it has to be. */
@@ -10,8 +10,10 @@ export type Workload = {
   title: string;
   /** Makes the closed loop of one client; `slot` numbers the clients. */
   begin(target: Target, slot: number): Promise<Op>;
-  /** Leaves out targets that have nothing to say here. */
-  only?(target: Target): boolean;
+  /** How many requests one operation takes, for the warm-up, which is counted in requests. */
+  requests?: number;
+  /** Instead of the plan's number of clients. */
+  clients?: number;
 };
 
 /** What the endpoints answer, as far as a workload looks at it. */
@@ -22,7 +24,7 @@ const basic = ({ id, secret }: Client): string =>
 
 /** The answer's JSON, when it is 200. */
 async function post(
-  connection: Connection,
+  connection: Line,
   at: { path: string; client: Client; form: Record<string, string> },
 ): Promise<TokenAnswer> {
   const answer = await connection.send({
@@ -43,7 +45,7 @@ export class UnexpectedAnswer extends Error {
   }
 }
 
-function need(answer: Answer, ...wanted: number[]): Answer {
+export function need(answer: Answer, ...wanted: number[]): Answer {
   if (wanted.includes(answer.status)) return answer;
   throw new UnexpectedAnswer(answer, wanted);
 }
@@ -61,7 +63,7 @@ export function clientCredentials(algorithm: 'es256' | 'rs256'): Workload {
     id: `client_credentials_${algorithm}`,
     title: `client_credentials, JWT ${algorithm.toUpperCase()}, 1 app`,
     async begin(target, _slot) {
-      const connection = new Connection(target.port);
+      const connection = lineTo(target);
       const worker = target.workers[algorithm];
       return async () => {
         const form = { grant_type: 'client_credentials', scope: 'orders:read' };
@@ -91,7 +93,7 @@ export function authorization(target: Target, scope: string, more: Record<string
 }
 
 async function redeem(
-  connection: Connection,
+  connection: Line,
   target: Target,
   callback: string,
   verifier: string,
@@ -153,19 +155,24 @@ function fieldsOf(html: string, ending: string): Record<string, string> {
   return Object.fromEntries(inputs) as Record<string, string>;
 }
 
+/** The person of a client: far from one another where there are many. */
+const personOf = (target: Target, slot: number): number =>
+  ((slot % USERS) * Math.floor(target.people / USERS) + Math.floor(slot / USERS)) % target.people;
+
 /** A browser that is signed in, and the tokens it led to. */
 async function signedIn(target: Target, slot: number, scope: string) {
-  const connection = new Connection(target.port);
+  const connection = lineTo(target);
   const browser = new Browser(connection);
   const offline = scope.includes('offline_access') && target.kind === 'peer' ? { prompt: 'consent' } : {};
   const { path, verifier } = authorization(target, scope, offline as Record<string, string>);
-  const callback = await signIn(browser, target, { path, user: slot % USERS });
+  const callback = await signIn(browser, target, { path, user: personOf(target, slot) });
   return { connection, browser, tokens: await redeem(connection, target, callback, verifier) };
 }
 
 export const codeWithSession: Workload = {
   id: 'code_with_session',
   title: 'code + PKCE with a session, then token',
+  requests: 2,
   async begin(target, slot) {
     const { connection, browser } = await signedIn(target, slot, 'openid email');
     return async () => {
@@ -179,14 +186,16 @@ export const codeWithSession: Workload = {
 const signInWorkload = (id: string, title: string, scope: string): Workload => ({
   id,
   title,
+  requests: 6,
   async begin(target, slot) {
-    const connection = new Connection(target.port);
+    const connection = lineTo(target);
     const browser = new Browser(connection);
-    const user = slot % USERS;
     return async () => {
       // The browser was here before: its device is known, its session is over.
       browser.forgetBut(/^lk_dev\./);
       const { path, verifier } = authorization(target, scope);
+      // Of many, anyone: few would stay in the database's memory. Nobody twice at the same moment.
+      const user = target.people > USERS ? Math.floor(Math.random() * target.people) : slot % USERS;
       const callback = await signIn(browser, target, { path, user });
       return redeem(connection, target, callback, verifier);
     };
@@ -220,6 +229,25 @@ export const refresh: Workload = {
   },
 };
 
+/** The token that each person was given first is known; what followed is remembered. */
+export async function refreshAnyone(
+  target: Target,
+  slot: number,
+  firstOf: (person: number) => string,
+): Promise<Op> {
+  const connection = lineTo(target);
+  const latest = new Map<number, string>();
+  return async () => {
+    // Nobody is two clients' at the same moment; the first person signed in through the pages.
+    const person =
+      1 + slot + USERS * Math.floor(Math.random() * Math.floor((target.people - 1 - slot) / USERS));
+    const form = { grant_type: 'refresh_token', refresh_token: latest.get(person) ?? firstOf(person) };
+    const next = await post(connection, { path: target.endpoints.token, client: target.web, form });
+    if (!next.refresh_token || next.refresh_token === form.refresh_token) throw new Error('not rotated');
+    latest.set(person, next.refresh_token);
+  };
+}
+
 export const introspect: Workload = {
   id: 'introspect',
   title: 'introspection',
@@ -249,14 +277,14 @@ export const userinfo: Workload = {
 export type AppWorker = Client & { token: string };
 
 /** One token after another at many apps. `next`: whose turn it is. */
-export function manyApps(at: { id: string; title: string; next: () => AppWorker }): Workload {
+export function manyApps(at: { id: string; title: string; next: (target: Target) => AppWorker }): Workload {
   return {
     id: at.id,
     title: at.title,
     async begin(target) {
-      const connection = new Connection(target.port);
+      const connection = lineTo(target);
       return async () => {
-        const worker = at.next();
+        const worker = at.next(target);
         const form = { grant_type: 'client_credentials', scope: 'orders:read' };
         await post(connection, { path: worker.token, client: worker, form });
       };

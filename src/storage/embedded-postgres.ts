@@ -31,6 +31,8 @@ export type EmbeddedPostgresOptions = {
   log: (message: string, fields?: object) => void;
   /** false only for tests: a power cut loses data. */
   durable?: boolean;
+  /** Of Postgres; only for the bench, which stands for a server with more memory and more to connect to it. */
+  settings?: Record<string, string>;
 };
 
 const DATABASE = 'latchkey';
@@ -53,7 +55,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const durable = options.durable ?? true;
     const bin = findPostgresBinaries(account);
     const cluster = createCluster({ bin, dataDir, account, durable, log: options.log });
-    const postmaster = await startPostmaster({ bin, cluster, socketDir, account, durable, log: options.log });
+    const postmaster = await startPostmaster({ ...options, bin, cluster, socketDir, account, durable });
     try {
       await ensureDatabase(socketDir);
     } catch (error) {

@@ -16,6 +16,7 @@ type PostmasterOptions = {
   socketDir: string;
   account: Account;
   durable: boolean;
+  settings?: Record<string, string> | undefined;
   log: (message: string, fields?: object) => void;
 };
 
@@ -95,12 +96,14 @@ async function end(server: ProcessIdentity): Promise<void> {
   await waitForEnd(server, 5_000);
 }
 
-function spawnPostgres({ bin, cluster, socketDir, account, durable }: PostmasterOptions): ChildProcess {
+function spawnPostgres(options: PostmasterOptions): ChildProcess {
+  const { bin, cluster, socketDir, account, durable } = options;
   const handles = [openSync(cluster, 'r'), openSync(socketDir, 'r')];
   const settings = {
     ...SETTINGS,
     unix_socket_directories: pathOfHandle(4),
     ...(durable ? {} : UNSAFE_AND_FAST),
+    ...options.settings,
   };
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   try {
