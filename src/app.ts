@@ -77,6 +77,11 @@ export async function startLatchkey(options: StartOptions): Promise<Latchkey> {
 async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   const metrics = createMetrics({ processMetrics: true });
   const { config } = options;
+  const { replica } = stores;
+  if (replica) {
+    metrics.followReplica(() => replica.state());
+    replica.follow();
+  }
   const hasher = await createPasswordHasher({
     // The processes of a host share its cores: more hashes at once than those cost throughput, memory and everybody's time.
     atOnce: Math.max(1, Math.floor(availableParallelism() / config.webConcurrency)),
@@ -185,6 +190,7 @@ function adminDoor(parts: Parts, signIn: Parameters<typeof signInRoutes>[0]): Mi
     ...signIn,
     ...appsDeps(parts),
     registry: parts.registry,
+    replica: parts.stores.replica,
     access: parts.access,
     domains: domainParts(parts),
     places: parts.places,

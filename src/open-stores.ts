@@ -16,12 +16,15 @@ import { ephemeralOnPostgres } from './storage/ephemeral-postgres.ts';
 import { ephemeralOnRedis } from './storage/ephemeral-redis.ts';
 import { migrate, type Plan, planMigrations } from './storage/migrate.ts';
 import type { ObserveRedis, RedisConnection } from './storage/redis.ts';
+import { Replica } from './storage/replica.ts';
 import { assertServerRole, type Login } from './storage/roles.ts';
 import type { Logger } from './telemetry/log.ts';
 
 export type Stores = {
   db: Database;
   operatorDb: Database;
+  /** undefined where there is none. */
+  replica: Replica | undefined;
   ephemeral: EphemeralStore;
   cache: ArtifactCache;
   /** Throws when Postgres does not answer. */
@@ -75,6 +78,7 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
     const sizes = poolSizes(config);
     const db = open(where.serverConnection, 'latchkey', sizes.server);
     const operatorDb = open(where.operatorConnection, 'latchkey-operator', sizes.operator);
+    const replica = openReplica({ where, primary: operatorDb, config, log }, open);
     // What can not serve, behind a pooler that it was not told of, does not begin.
     await Promise.all([db.ping(), operatorDb.ping()]);
     const graves = pendingGraves(db, operatorDb);
@@ -84,11 +88,27 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
       (await (
         await import('./storage/redis.ts')
       ).connectRedis(config.redis, (message, fields) => log.warn(fields, message), options.observeRedis));
-    return composeStores({ db, operatorDb, graves, redis, log, stopDatabase: where.stop });
+    return composeStores({ db, operatorDb, replica, graves, redis, log, stopDatabase: where.stop });
   } catch (error) {
     await where.stop();
     throw error;
   }
+}
+
+/** Whether it is there does not matter for the start. */
+function openReplica(
+  { where, primary, config, log }: { where: Where; primary: Database } & Pick<OpenOptions, 'config' | 'log'>,
+  open: (connection: pg.PoolConfig, applicationName: string, poolSize: number) => Database,
+): Replica | undefined {
+  const { replica } = where;
+  if (!replica || config.database.kind !== 'external' || !config.database.replica) return undefined;
+  const sizes = poolSizes(config);
+  const standby = {
+    server: open(replica.serverConnection, 'latchkey-lists', sizes.server),
+    operator: open(replica.operatorConnection, 'latchkey-operator-lists', sizes.operator),
+  };
+  const { maxLagSeconds } = config.database.replica;
+  return new Replica({ primary, standby, maxLagSeconds, log });
 }
 
 const migrateAt = (where: Where, { migrationsDir, log }: OpenOptions): Promise<string[]> =>
@@ -129,19 +149,21 @@ export async function planOnly(options: OpenOptions): Promise<Plan> {
 type Parts = {
   db: Database;
   operatorDb: Database;
+  replica: Replica | undefined;
   graves: PendingGraves;
   redis: RedisConnection | undefined;
   log: Logger;
   stopDatabase(): Promise<void>;
 };
 
-function composeStores({ db, operatorDb, graves, redis, log, stopDatabase }: Parts): Stores {
+function composeStores({ db, operatorDb, replica, graves, redis, log, stopDatabase }: Parts): Stores {
   const cache = redis
     ? artifactCacheOnRedis(redis, graves, (message, fields) => log.warn(fields, message))
     : noArtifactCache;
   return {
     db,
     operatorDb,
+    replica,
     ephemeral: redis ? ephemeralOnRedis(redis) : ephemeralOnPostgres(db),
     cache,
     checkDatabase: () => db.ping(),
@@ -152,7 +174,7 @@ function composeStores({ db, operatorDb, graves, redis, log, stopDatabase }: Par
     async close() {
       cache.close();
       await redis?.close();
-      await Promise.all([db.close(), operatorDb.close()]);
+      await Promise.all([db.close(), operatorDb.close(), replica?.close()]);
       await stopDatabase();
     },
   };
@@ -165,6 +187,8 @@ export type Where = {
   operatorConnection: pg.PoolConfig;
   server: Login;
   operator: Login;
+  /** The same roles on a standby. */
+  replica?: { serverConnection: pg.PoolConfig; operatorConnection: pg.PoolConfig };
   stop(): Promise<void>;
 };
 
@@ -204,7 +228,14 @@ export async function locateDatabase({
     ? new URL(config.database.operatorUrl.reveal())
     : derivedUrl(owner, 'latchkey_operator');
   const connectionOf = (url: URL): pg.ClientConfig => ({ connectionString: url.href });
+  const replica = config.database.replica && new URL(config.database.replica.url.reveal());
   return {
+    ...(replica && {
+      replica: {
+        serverConnection: connectionOf(atReplica(replica, serverUrl)),
+        operatorConnection: connectionOf(atReplica(replica, operatorUrl)),
+      },
+    }),
     connection: connectionOf(owner),
     serverConnection: connectionOf(serverUrl),
     operatorConnection: connectionOf(operatorUrl),
@@ -221,6 +252,17 @@ function derivedUrl(owner: URL, user: string): URL {
   url.password = createHmac('sha256', decodeURIComponent(owner.password))
     .update(`latchkey role ${user}`)
     .digest('base64url');
+  return url;
+}
+
+/** Roles and passwords are replicated, so they are the same there; and so is all that the replica's URL does not say otherwise. */
+function atReplica(replica: URL, role: URL): URL {
+  const url = new URL(replica);
+  url.username = role.username;
+  url.password = role.password;
+  if (url.pathname.length <= 1) url.pathname = role.pathname;
+  for (const [name, value] of role.searchParams)
+    if (name !== 'host' && name !== 'port' && !url.searchParams.has(name)) url.searchParams.set(name, value);
   return url;
 }
 

@@ -73,6 +73,11 @@ const parts = {
     env: { TEST_ENGINE: 'pgbouncer', TEST_POOLER: knowsNames(pgbouncer.path) ? 'prepared' : 'unprepared' },
     files: ['test/storage/row-level-security.test.ts', ...behaviour, ...matrix],
   },
+  replica: {
+    title: 'A streaming standby for lists',
+    needs: { path: node },
+    files: ['test/scale/replica.ts'],
+  },
   sizes: { title: 'What a person and an app take', needs: redis, files: ['test/scale/sizes.ts'] },
   processes: {
     title: 'WEB_CONCURRENCY=2, every request answered by the other process',

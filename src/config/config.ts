@@ -25,6 +25,8 @@ export type DatabaseConfig =
       ownerIsServer: boolean;
       /** What a connection pooler in between can do; undefined: there is none. */
       pooler: Pooler | undefined;
+      /** A standby for lists; undefined: there is none. */
+      replica: { url: Secret; maxLagSeconds: number } | undefined;
     };
 
 export type RedisNode = { host: string; port: number };

@@ -128,6 +128,10 @@ function databaseOf(values: Values): DatabaseConfig {
     migrationUrl: values.DATABASE_MIGRATION_URL ?? url,
     operatorUrl: values.DATABASE_OPERATOR_URL,
     pooler: values.DATABASE_POOLER,
+    replica: values.DATABASE_REPLICA_URL && {
+      url: values.DATABASE_REPLICA_URL,
+      maxLagSeconds: values.DATABASE_REPLICA_MAX_LAG ?? 10,
+    },
     ownerIsServer: (values.DATABASE_MIGRATION_URL ?? url).reveal() === url.reveal(),
   };
 }

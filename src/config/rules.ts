@@ -9,10 +9,16 @@ type Judged = { environment: Environment; values: Values; baseUrl: string };
 /** What contradicts itself in any environment. */
 export function contradictions({ values }: Judged): Fault[] {
   const faults: Fault[] = [];
-  for (const name of ['DATABASE_MIGRATION_URL', 'DATABASE_OPERATOR_URL', 'DATABASE_POOLER'] as const) {
+  for (const name of [
+    'DATABASE_MIGRATION_URL',
+    'DATABASE_OPERATOR_URL',
+    'DATABASE_POOLER',
+    'DATABASE_REPLICA_URL',
+  ] as const) {
     if (values[name] && !values.DATABASE_URL)
       faults.push({ variable: name, message: 'is set, but DATABASE_URL is not; set DATABASE_URL too' });
   }
+  faults.push(...faultsOfReplica(values));
   const server = values.DATABASE_URL?.reveal();
   if (server && values.DATABASE_OPERATOR_URL?.reveal() === server) {
     faults.push({
@@ -38,6 +44,23 @@ export function contradictions({ values }: Judged): Fault[] {
       message: 'is set, but MTLS_CERTIFICATE_HEADER is not; set MTLS_CERTIFICATE_HEADER too',
     });
   }
+  return faults;
+}
+
+function faultsOfReplica(values: Values): Fault[] {
+  if (!values.DATABASE_REPLICA_URL) {
+    if (values.DATABASE_REPLICA_MAX_LAG === undefined) return [];
+    const message = 'is set, but DATABASE_REPLICA_URL is not; set DATABASE_REPLICA_URL too';
+    return [{ variable: 'DATABASE_REPLICA_MAX_LAG', message }];
+  }
+  const url = new URL(values.DATABASE_REPLICA_URL.reveal());
+  const faults: Fault[] = [];
+  const say = (message: string): void => void faults.push({ variable: 'DATABASE_REPLICA_URL', message });
+  if (url.username || url.password)
+    say(
+      'must name no user and no password; both roles log in there as DATABASE_URL and DATABASE_OPERATOR_URL say',
+    );
+  if (!url.hostname) say('must name a host');
   return faults;
 }
 

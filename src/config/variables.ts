@@ -66,9 +66,22 @@ export const environmentSchema = z.object({
     example: 'postgres://latchkey_operator:password@db.example.com/latchkey',
     secret: true,
   }),
+  DATABASE_REPLICA_URL: variable(format.secretUrl(['postgres:', 'postgresql:']), {
+    sentence:
+      'A streaming standby of the same database, from which lists of the Admin API and the audit trail are read; it names no user, because the two roles log in there as they do at the primary.',
+    default: 'everything is read from the primary',
+    example: 'postgres://db-standby.example.com/latchkey',
+    secret: true,
+  }),
+  DATABASE_REPLICA_MAX_LAG: variable(format.wholeNumber(2, 3600), {
+    sentence:
+      'How many seconds behind DATABASE_REPLICA_URL may be; while it is further behind or away, the primary answers.',
+    default: '`10`',
+    example: '10',
+  }),
   DATABASE_POOLER: variable(format.pooler, {
     sentence:
-      'What a connection pooler that DATABASE_URL and DATABASE_OPERATOR_URL lead to can do: `prepared` (statements prepared by name: session mode, or transaction mode of PgBouncer 1.21 and newer), `unprepared` (transaction mode of older ones).',
+      'What a connection pooler that DATABASE_URL, DATABASE_OPERATOR_URL or DATABASE_REPLICA_URL lead to can do: `prepared` (statements prepared by name: session mode, or transaction mode of PgBouncer 1.21 and newer), `unprepared` (transaction mode of older ones).',
     default: 'there is no pooler',
     example: 'prepared',
   }),

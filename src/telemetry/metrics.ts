@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { scrapeOfAll } from './cluster-metrics.ts';
+import { addReplicaMetrics } from './replica-metrics.ts';
 
 /**
  * Every metric of ours. Labels have few values: never an app, a user or a path, whose number anyone can grow.
@@ -75,6 +76,7 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
       labelNames: ['result'],
       registers,
     }),
+    followReplica: (state: Parameters<typeof addReplicaMetrics>[1]) => addReplicaMetrics(registers, state),
     /** The text of /metrics: of all processes, where this is one of several. */
     text: scrapeOfAll(registry) ?? (() => registry.metrics()),
     contentType: registry.contentType,

@@ -211,6 +211,13 @@ describe('the configuration', () => {
 
   it('refuses contradictions', () => {
     expect(faultsOf({ DATABASE_OPERATOR_URL: 'postgres://o@db/x' }).join()).to.include('DATABASE_URL is not');
+    for (const [replica, why] of [
+      [{ DATABASE_REPLICA_URL: 'postgres://db/x' }, 'DATABASE_URL is not'],
+      [{ DATABASE_REPLICA_MAX_LAG: '5' }, 'DATABASE_REPLICA_URL is not'],
+      [{ DATABASE_REPLICA_URL: 'postgres://o:p@db/x' }, 'must name no user'],
+      [{ DATABASE_REPLICA_URL: 'postgres:///x' }, 'must name a host'],
+    ] as const)
+      expect(faultsOf(replica).join()).to.include(why);
     expect(faultsOf({ WEB_CONCURRENCY: '9' }).join()).to.include('set DATABASE_URL');
     expect(
       faultsOf({ DATABASE_URL: 'postgres://o@db/x', DATABASE_OPERATOR_URL: 'postgres://o@db/x' }).join(),

@@ -11,6 +11,7 @@ import { type Answer, once } from './idempotency/once.ts';
 import { openApiOf } from './openapi.ts';
 import type { Operation } from './operation.ts';
 import { adminOperations } from './operations.ts';
+import { handled } from './read-from.ts';
 import { bodyText, readRequest } from './read-request.ts';
 
 export type AdminApi = { middleware: Middleware; operations: readonly Operation[] };
@@ -63,7 +64,7 @@ async function perform(
   if (operation.file) call.body = await fileBody(ctx, operation.file);
   const work = async (): Promise<Answer> => ({
     status: operation.response?.status ?? 204,
-    body: (await operation.handle(call)) ?? null,
+    body: (await handled(deps, operation, call)) ?? null,
   });
   const idempotencyKey = ctx.get('idempotency-key');
   if (operation.method === 'GET' || idempotencyKey === '') return send(ctx, await work());

@@ -35,6 +35,9 @@ const problemSchema = z.object({
   request_id: z.string(),
 });
 
+const MAY_LAG =
+  ' Where a replica serves lists, this one may be some seconds old, but never older than the last change made with this API. Objects read one by one are always current.';
+
 /** OpenAPI 3.1, made of the schemas that validate: what is described is what is accepted. */
 export function openApiOf(operations: readonly Operation[], baseUrl: string): OpenApi {
   const paths: OpenApi['paths'] = {};
@@ -67,7 +70,7 @@ function describe(operation: Operation): DescribedOperation {
     operationId: operation.id,
     tags: [operation.tag],
     summary: operation.summary,
-    description: `Scope: \`${operation.scope}\`.`,
+    description: `Scope: \`${operation.scope}\`.${operation.mayLag ? MAY_LAG : ''}`,
     parameters: [
       ...fields(operation.params, 'path'),
       ...fields(operation.query, 'query'),

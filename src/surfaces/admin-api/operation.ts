@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Queryable } from '../../storage/database.ts';
 import type { Author } from '../../events/author.ts';
 
 export type Scope =
@@ -10,7 +11,17 @@ export type Scope =
   | 'keys:write'
   | 'audit:read';
 
-export type Call<Params, Query, Body> = { params: Params; query: Query; body: Body; by: Author };
+/** Where an operation reads. */
+export type Reads = { ofApp(appId: string): Queryable; ofEveryApp: Queryable };
+
+export type Call<Params, Query, Body> = {
+  params: Params;
+  query: Query;
+  body: Body;
+  by: Author;
+  /** The primary, but for what `mayLag`. */
+  reads: Reads;
+};
 
 type Schema<T> = z.ZodType<T>;
 
@@ -37,6 +48,8 @@ export type OperationSpec<Params, Query, Body> = {
   problems?: readonly number[];
   /** A body for the documentation. */
   example?: Record<string, unknown>;
+  /** A list that may show how it was some seconds ago: `reads` leads to the replica, where there is one. */
+  mayLag?: (query: Query) => boolean;
   handle(call: Call<Params, Query, Body>): Promise<unknown>;
 };
 

@@ -12,7 +12,7 @@ export async function readRequest(
   params: Record<string, string>,
   operation: Operation,
   by: Author,
-): Promise<Call<unknown, unknown, unknown>> {
+): Promise<Omit<Call<unknown, unknown, unknown>, 'reads'>> {
   return {
     params: readParams(params, operation.params),
     query: readQuery(ctx, operation.query),

@@ -70,6 +70,7 @@ export async function startAdminHost(change: Partial<AdminApiDeps> = {}): Promis
     registry: createAppRegistry({ db: database.db, operatorDb: database.operatorDb, rootKeys }),
     views,
     db: database.db,
+    replica: undefined,
     ephemeral,
     mail: { rootKeys, wake: () => {} },
     places: noPlaces,

@@ -32,8 +32,9 @@ const listing = (deps: AdminApiDeps) =>
     scope: 'apps:read',
     query: pageQuery,
     response: { status: 200, schema: pageOfSchema(appWire) },
-    async handle({ query }) {
-      const q = everyApp(deps.operatorDb);
+    mayLag: () => true,
+    async handle({ query, reads }) {
+      const q = reads.ofEveryApp;
       const rows = await listApps(q, window(query));
       const clients = new Map(
         (

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type EventRow, listEvents } from '../../../events/store.ts';
-import { scoped } from '../../../storage/database.ts';
 import { requireApp } from '../apps/require-app.ts';
 import { time } from '../apps/wire.ts';
 import type { AdminApiDeps } from '../deps.ts';
@@ -52,9 +51,10 @@ export function auditEventOperations(deps: AdminApiDeps): Operation[] {
       params: appParams,
       query: pageQuery,
       response: { status: 200, schema: pageOfSchema(eventWire) },
-      async handle({ params, query }) {
+      mayLag: () => true,
+      async handle({ params, query, reads }) {
         const { appId } = await requireApp(deps, params.app_id);
-        const rows = await listEvents(scoped(deps.db, appId), { appId, ...window(query) });
+        const rows = await listEvents(reads.ofApp(appId), { appId, ...window(query) });
         return pageOf(rows, query, { cursor: (row) => row.event_id, present: presentEvent });
       },
     }),

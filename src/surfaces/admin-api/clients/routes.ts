@@ -31,9 +31,10 @@ const listing = (deps: AdminApiDeps) =>
     params: appParams,
     query: pageQuery,
     response: { status: 200, schema: pageOfSchema(clientWire) },
-    async handle({ params, query }) {
+    mayLag: () => true,
+    async handle({ params, query, reads }) {
       await requireApp(deps, params.app_id);
-      const rows = await listClients(everyApp(deps.operatorDb), params.app_id, window(query));
+      const rows = await listClients(reads.ofEveryApp, params.app_id, window(query));
       return pageOf(rows, query, {
         cursor: (row) => row.client_id,
         present: (row) => presentClient(toClient(row)),

@@ -1,5 +1,7 @@
 import { audit } from '../../../events/audit.ts';
 import { grantNotFound, sessionNotFound } from '../../../users/errors.ts';
+import { listLiveGrants } from '../../../users/grants/store.ts';
+import { listLiveSessions } from '../../../users/sessions/store.ts';
 import type { AdminApiDeps } from '../deps.ts';
 import { type Operation, operation } from '../operation.ts';
 import { pageOf, pageOfSchema, pageQuery, window } from '../paging.ts';
@@ -32,9 +34,10 @@ const sessionListing = (deps: AdminApiDeps) =>
     params: userParams,
     query: pageQuery,
     response: { status: 200, schema: pageOfSchema(sessionWire) },
-    async handle({ params, query }) {
+    mayLag: () => true,
+    async handle({ params, query, reads }) {
       const { appId, userId } = await requireUser(deps, params);
-      const rows = await deps.access.listSessions(appId, userId, window(query));
+      const rows = await listLiveSessions(reads.ofApp(appId), { appId, userId, ...window(query) });
       return pageOf(rows, query, {
         cursor: (row) => row.session_id,
         present: (row) => presentSession(row, deps.places),
@@ -99,9 +102,10 @@ const grantListing = (deps: AdminApiDeps) =>
     params: userParams,
     query: pageQuery,
     response: { status: 200, schema: pageOfSchema(grantWire) },
-    async handle({ params, query }) {
+    mayLag: () => true,
+    async handle({ params, query, reads }) {
       const { appId, userId } = await requireUser(deps, params);
-      const rows = await deps.access.listGrants(appId, userId, window(query));
+      const rows = await listLiveGrants(reads.ofApp(appId), { appId, userId, ...window(query) });
       return pageOf(rows, query, { cursor: (row) => row.grant_id, present: presentGrant });
     },
   });

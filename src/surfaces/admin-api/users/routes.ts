@@ -40,9 +40,11 @@ const listing = (deps: AdminApiDeps) =>
     params: appParams,
     query: listQuery,
     response: { status: 200, schema: pageOfSchema(userWire) },
-    async handle({ params, query }) {
+    // An address is looked up to decide something with it, such as whether to make an account.
+    mayLag: ({ email }) => email === undefined,
+    async handle({ params, query, reads }) {
       const { appId } = await requireApp(deps, params.app_id);
-      const q = scoped(deps.db, appId);
+      const q = reads.ofApp(appId);
       if (query.email !== undefined && query.q !== undefined)
         throw invalidValue('q', 'can not be combined with email');
       if (query.email !== undefined) {
