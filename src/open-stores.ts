@@ -58,6 +58,8 @@ function poolSizes({ database, webConcurrency }: Config): { server: number; oper
   };
 }
 
+type Role = Pick<DatabaseOptions, 'connection' | 'applicationName' | 'poolSize' | 'ofApps'>;
+
 /** Starts or connects to the stores the configuration names, with the schema up to date. */
 export async function openStores(options: OpenOptions): Promise<Stores> {
   const { config, log } = options;
@@ -65,19 +67,26 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
   try {
     if (!options.held) await migrateAt(where, options);
     await assertServerRole(where.serverConnection);
-    const open = (connection: pg.PoolConfig, applicationName: string, poolSize: number): Database =>
+    const open = (role: Role): Database =>
       new Database({
-        connection,
-        applicationName,
-        poolSize,
+        ...role,
         pooler: config.database.kind === 'external' ? config.database.pooler : undefined,
         log: (message, fields) => log.warn(fields, message),
         ...(options.observe ? { observe: options.observe } : {}),
         ...(options.observeCommit ? { observeCommit: options.observeCommit } : {}),
       });
     const sizes = poolSizes(config);
-    const db = open(where.serverConnection, 'latchkey', sizes.server);
-    const operatorDb = open(where.operatorConnection, 'latchkey-operator', sizes.operator);
+    const db = open({
+      connection: where.serverConnection,
+      applicationName: 'latchkey',
+      poolSize: sizes.server,
+      ofApps: true,
+    });
+    const operatorDb = open({
+      connection: where.operatorConnection,
+      applicationName: 'latchkey-operator',
+      poolSize: sizes.operator,
+    });
     const replica = openReplica({ where, primary: operatorDb, config, log }, open);
     // What can not serve, behind a pooler that it was not told of, does not begin.
     await Promise.all([db.ping(), operatorDb.ping()]);
@@ -98,14 +107,23 @@ export async function openStores(options: OpenOptions): Promise<Stores> {
 /** Whether it is there does not matter for the start. */
 function openReplica(
   { where, primary, config, log }: { where: Where; primary: Database } & Pick<OpenOptions, 'config' | 'log'>,
-  open: (connection: pg.PoolConfig, applicationName: string, poolSize: number) => Database,
+  open: (role: Role) => Database,
 ): Replica | undefined {
   const { replica } = where;
   if (!replica || config.database.kind !== 'external' || !config.database.replica) return undefined;
   const sizes = poolSizes(config);
   const standby = {
-    server: open(replica.serverConnection, 'latchkey-lists', sizes.server),
-    operator: open(replica.operatorConnection, 'latchkey-operator-lists', sizes.operator),
+    server: open({
+      connection: replica.serverConnection,
+      applicationName: 'latchkey-lists',
+      poolSize: sizes.server,
+      ofApps: true,
+    }),
+    operator: open({
+      connection: replica.operatorConnection,
+      applicationName: 'latchkey-operator-lists',
+      poolSize: sizes.operator,
+    }),
   };
   const { maxLagSeconds } = config.database.replica;
   return new Replica({ primary, standby, maxLagSeconds, log });

@@ -1,7 +1,16 @@
 import pg from 'pg';
 import { remainingMs, withDeadline } from '../kernel/deadline.ts';
 import { unavailable, unstorableText } from '../kernel/problem.ts';
-import { limits, named, openingOf, type Pooler, prepareAhead, scopeOf, send } from './scoped-query.ts';
+import {
+  limits,
+  lookUpOptions,
+  named,
+  openingOf,
+  type Pooler,
+  prepareAhead,
+  scopeOf,
+  send,
+} from './scoped-query.ts';
 import type { Statement } from './sql.ts';
 
 /** Runs statements inside one transaction. */
@@ -17,6 +26,8 @@ export type DatabaseOptions = {
   poolSize?: number;
   applicationName: string;
   pooler?: Pooler;
+  /** Of the server's role, which works in one app's name at a time. */
+  ofApps?: boolean;
   log: (message: string, fields: object) => void;
   /** Called before each statement; a throw makes it fail. For counting round trips and for fault tests. */
   observe?: (statement: Statement) => void;
@@ -69,17 +80,18 @@ export class Database {
   readonly #observeCommit: DatabaseOptions['observeCommit'];
 
   constructor(options: DatabaseOptions) {
-    const { pooler } = options;
+    const { connection, ofApps = false, pooler } = options;
+    const settings = [connection.options, ofApps && lookUpOptions].filter(Boolean).join(' ');
     this.#pooler = pooler;
     this.#observe = options.observe;
     this.#observeCommit = options.observeCommit;
     this.#pool = new pg.Pool({
-      ...options.connection,
+      ...connection,
       max: options.poolSize ?? 10,
       application_name: options.applicationName,
       connectionTimeoutMillis: CONNECT_LIMIT_MS,
       // Poolers refuse these as parameters of a connection: there they come with each transaction.
-      ...(pooler ? {} : limits),
+      ...(pooler ? {} : { ...limits, ...(settings === '' ? {} : { options: settings }) }),
       query_timeout: QUERY_LIMIT_MS,
       keepAlive: true,
       // Statements that do not wait for one another are one round trip.

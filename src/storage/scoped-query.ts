@@ -9,15 +9,28 @@ type Ahead = { name: string; text: string; values: string[] };
 export const limits = { statement_timeout: 10_000, idle_in_transaction_session_timeout: 15_000 };
 
 /**
+ * All that is asked in an app's name is looked up by an index. Plans are kept for as long as their connection, and one that
+ * was made while a table was small must not read all of it when it is not any more.
+ */
+const LOOK_UP = { enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off' };
+
+/** For a connection in an app's name, where no pooler takes settings away from it. */
+export const lookUpOptions = Object.entries(LOOK_UP)
+  .map(([name, value]) => `-c ${name}=${value}`)
+  .join(' ');
+
+/**
  * What is between here and Postgres: nothing, or a pooler that gives out its connections for a transaction. That may know
  * statements by name, and knows no more of a client.
  */
 export type Pooler = KnownPooler | undefined;
 
 const OF_APP = "set_config('latchkey.app_id', $1, true)";
-const OF_LIMITS = Object.entries(limits)
-  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
-  .join(', ');
+const set = (settings: object): string =>
+  Object.entries(settings)
+    .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+    .join(', ');
+const OF_LIMITS = set(limits);
 const APP_ID = /^[a-z0-9_-]{1,48}$/;
 
 /** What goes ahead of statements. Like all of it, it ends with the transaction: whoever gets the connection next meets none. */
@@ -25,7 +38,7 @@ const aheads = {
   begin: { name: 'latchkey_begin', text: 'begin' },
   scope: { name: 'latchkey_scope', text: `select ${OF_APP}` },
   limits: { name: 'latchkey_limits', text: `select ${OF_LIMITS}` },
-  scopeAndLimits: { name: 'latchkey_scope_limits', text: `select ${OF_APP}, ${OF_LIMITS}` },
+  scopeAndLimits: { name: 'latchkey_scope_limits', text: `select ${OF_APP}, ${OF_LIMITS}, ${set(LOOK_UP)}` },
 };
 
 const ahead = (one: { name: string; text: string }, values: string[], pooler: Pooler): Ahead => ({

@@ -31,6 +31,7 @@ export async function testDatabase(observe?: DatabaseOptions['observe']): Promis
       connection: { ...connection, user },
       applicationName: 'test',
       poolSize: 20,
+      ofApps: user === 'latchkey_server',
       log: () => {},
       ...(observe ? { observe } : {}),
     });

@@ -149,12 +149,17 @@ export type AppAccessRow = {
 export function listAppAccess(q: Queryable, appId: string, userId: string): Promise<AppAccessRow[]> {
   return q.query<AppAccessRow>(
     sql`select g.client_id, c.name as client_name, min(g.created_at) as since,
-          bool_or(
-            exists (select from refresh_tokens r where r.app_id = g.app_id and r.grant_id = g.grant_id and r.consumed_at is null and r.expires_at > now())
-            and not exists (select from sessions s where s.app_id = g.app_id and s.uid = g.session_uid and s.ended_at is null and s.expires_at > now())
-          ) as is_offline,
+          bool_or(r.is_there is not null and s.is_there is null) as is_offline,
           jsonb_agg(g.payload) as payloads
         from grants g join clients c using (app_id, client_id)
+        left join lateral (
+          select true as is_there from refresh_tokens r
+          where r.app_id = g.app_id and r.grant_id = g.grant_id and r.consumed_at is null and r.expires_at > now() limit 1
+        ) r on true
+        left join lateral (
+          select true as is_there from sessions s
+          where s.app_id = g.app_id and s.uid = g.session_uid and s.ended_at is null and s.expires_at > now() limit 1
+        ) s on true
         where g.app_id = ${appId} and g.user_id = ${userId} and g.revoked_at is null and g.expires_at > now()
         group by g.client_id, c.name order by c.name, g.client_id limit 200`,
   );

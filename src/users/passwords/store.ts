@@ -28,7 +28,10 @@ export type Claimant = {
   knowsDevice: boolean;
 };
 
-/** In one statement, which looks for as much where nobody has the address (normalized). */
+/**
+ * In one statement, which looks for as much where nobody has the address (normalized). Materialized, because below row-level
+ * security nothing is looked up by what `coalesce` gives: each sign-in would read the passwords of the whole app.
+ */
 export async function claimantOf(
   q: Queryable,
   { appId, email, device }: { appId: string; email: string; device: string },
@@ -42,7 +45,7 @@ export async function claimantOf(
     knows_device: boolean;
   };
   const [row] = await q.query<Row>(sql`
-    with claimant as (
+    with claimant as materialized (
       select coalesce(u.user_id, 'usr_nobody') as user_id, u.user_id is null as is_nobody, u.disabled_at is not null as is_disabled
       from (select 1) as one
       left join identifiers e on e.app_id = ${appId} and e.kind = 'email' and e.value = ${email}
