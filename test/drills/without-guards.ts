@@ -23,8 +23,13 @@ async function isMissed({ name, edits, drill: number, says }: Guard, seconds: nu
   try {
     const { violations } = await runDrill(drill, { seconds, tree });
     const found = violations.find((violation) => says.test(violation));
-    for (const violation of violations.slice(0, 4)) console.log(`    ${violation.slice(0, 200)}`);
-    console.log(found === undefined ? `    NOT NOTICED: nothing that matches ${says}` : '    noticed');
+    for (const violation of violations.filter((one) => one !== found).slice(0, 4))
+      console.log(`    ${violation.slice(0, 200)}`);
+    console.log(
+      found === undefined
+        ? `    NOT NOTICED: nothing that matches ${says}`
+        : `    noticed: ${found.slice(0, 200)}`,
+    );
     return found !== undefined;
   } finally {
     rmSync(tree, { recursive: true, force: true });
