@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Drill } from './drill.ts';
+import type { Drill, Stage } from './drill.ts';
+import { byTotp } from './flows.ts';
 import type { Instance } from './instance.ts';
 
 const skewedClock = new URL('skewed-clock.mjs', import.meta.url).href;
@@ -12,6 +13,14 @@ async function restart(
   const code = await instance.stop();
   await instance.start(more);
   return code;
+}
+
+/** With the code of an authenticator app, by this instance. Its owner signs in nowhere else. */
+async function signInByApp({ world, sender, must }: Stage, instance: Instance): Promise<void> {
+  world.balancer.setTargets([instance.port]);
+  const signedIn = await byTotp(sender, world.careful[0]!);
+  world.balancer.setTargets(world.instances.map(({ port }) => port));
+  must(signedIn !== undefined, 'the code of an authenticator app was refused by a wrong clock');
 }
 
 export const processDrills: readonly Drill[] = [
@@ -54,7 +63,8 @@ export const processDrills: readonly Drill[] = [
     name: 'The clock of one instance is wrong',
     does: 'one instance runs two minutes ahead, then two minutes behind, then its clock is right again',
     isSmooth: true,
-    async fault({ world, faultMs, scene, since, must }) {
+    async fault(stage) {
+      const { world, faultMs, scene, since, must } = stage;
       const [, second] = world.instances;
       const begunAt = scene.history.now();
       for (const seconds of [120, -120]) {
@@ -62,6 +72,7 @@ export const processDrills: readonly Drill[] = [
           execArgv: ['--import', skewedClock],
           env: { DRILL_CLOCK_SKEW: String(seconds) },
         });
+        await signInByApp(stage, second);
         await sleep(faultMs);
       }
       await restart(second);
