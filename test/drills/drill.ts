@@ -4,7 +4,8 @@ import { type Entry, type Figures, figuresOf, History, isFailed, LONGEST_MS } fr
 import { Ledger } from './ledger.ts';
 import { runLoad } from './load.ts';
 import { inTime } from './patience.ts';
-import { beginTrail, type Leave, settle } from './settle.ts';
+import { reasonsOf } from './reasons.ts';
+import { beginTrail, failuresIn, type Leave, settle } from './settle.ts';
 import { type Strangers, watchStrangers } from './strangers.ts';
 import { makeWorld, type World, type WorldOptions } from './world.ts';
 
@@ -100,6 +101,8 @@ async function drillIn(world: World, drill: Drill, seconds: number): Promise<Out
   // On a slow machine, until there is something to compare with.
   await inTime(() => between(history, begunAt, history.now()).length >= ENOUGH_REQUESTS, 60_000);
   const faultAt = history.now();
+  if (failuresIn(between(history, begunAt, faultAt)) > 0)
+    lines.push(`said before: ${reasonsOf(world.instances).slice(0, 5).join('; ')}`);
   let healedAt = 0;
   const stage: Stage = {
     world,

@@ -40,7 +40,8 @@ export type Keeper = {
 export type Pending = { what: string; finish(): Promise<void> };
 
 export async function makeCast(lk: TestLatchkey): Promise<Cast> {
-  const client = await makeApp(lk, 'depot');
+  // Codes are redeemed programs and migrations later: a busy machine needs more than a minute for those.
+  const client = await makeApp(lk, 'depot', { settings: { code_ttl: 600 } });
   const shop = await makePublicApp(lk);
   const keepers: Keeper[] = [];
   for (const kind of ['own', 'shared', 'own'] as const) keepers.push(await keeperOf(lk, client, kind));
