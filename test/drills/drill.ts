@@ -101,7 +101,7 @@ async function drillIn(world: World, drill: Drill, seconds: number): Promise<Out
   // On a slow machine, until there is something to compare with.
   await inTime(() => between(history, begunAt, history.now()).length >= ENOUGH_REQUESTS, 60_000);
   const faultAt = history.now();
-  if (failuresIn(between(history, begunAt, faultAt)) > 0)
+  if (failuresIn(between(history, begunAt, faultAt).filter(({ took }) => Number.isFinite(took))) > 0)
     lines.push(`said before: ${reasonsOf(world.instances).slice(0, 5).join('; ')}`);
   let healedAt = 0;
   const stage: Stage = {
