@@ -101,7 +101,7 @@ async function drillIn(world: World, drill: Drill, seconds: number): Promise<Out
   // On a slow machine, until there is something to compare with.
   await inTime(() => between(history, begunAt, history.now()).length >= ENOUGH_REQUESTS, 60_000);
   const faultAt = history.now();
-  if (failuresIn(between(history, begunAt, faultAt).filter(({ took }) => Number.isFinite(took))) > 0)
+  if (failuresIn(between(history, begunAt, faultAt).map((one) => asOf(faultAt, one))) > 0)
     lines.push(`said before: ${reasonsOf(world.instances).slice(0, 5).join('; ')}`);
   let healedAt = 0;
   const stage: Stage = {
@@ -112,7 +112,7 @@ async function drillIn(world: World, drill: Drill, seconds: number): Promise<Out
     healed: () => {
       healedAt ||= history.now();
     },
-    before: () => between(history, begunAt, faultAt),
+    before: () => between(history, begunAt, faultAt).map((one) => asOf(faultAt, one)),
     since: (moment) => between(history, moment, Number.POSITIVE_INFINITY),
     must: (holds, what) => {
       if (!holds) ledger.violate('must', what);
@@ -196,16 +196,15 @@ async function waitForRecovery(stage: Stage, at: Moments, drill: Drill): Promise
 
 const shareFailed = ({ requests, failed }: Figures): number => (requests === 0 ? 0 : failed / requests);
 
-/** Whole windows by the moment a request began; those under way count as slow as they are by now. */
+/** What was known of it at that moment: one under way was as slow as it was by then, and had not failed yet. */
+const asOf = (moment: number, one: Entry): Entry =>
+  one.at + one.took <= moment ? one : { ...one, status: 200, isUnmet: false, took: moment - one.at };
+
+/** Whole windows by the moment a request began, as of their end. */
 function windows(history: History, from: number, to: number, step = WINDOW_MS): Figures[] {
   const found: Figures[] = [];
   for (let start = from; start + WINDOW_MS <= to; start += step) {
-    const entries = between(history, start, start + WINDOW_MS);
-    found.push(
-      figuresOf(
-        entries.map((one) => (Number.isFinite(one.took) ? one : { ...one, status: 200, took: to - one.at })),
-      ),
-    );
+    found.push(figuresOf(between(history, start, start + WINDOW_MS).map((one) => asOf(to, one))));
   }
   return found;
 }
@@ -213,7 +212,9 @@ function windows(history: History, from: number, to: number, step = WINDOW_MS): 
 function figures(history: History, at: Moments, recovery: string): string[] {
   const line = (name: string, from: number, to: number): string => {
     const { requests, failed, p50, p99 } = figuresOf(
-      between(history, from, to).filter(({ took }) => took !== Number.POSITIVE_INFINITY),
+      between(history, from, to)
+        .filter(({ took }) => took !== Number.POSITIVE_INFINITY)
+        .map((one) => (from === at.begunAt ? asOf(to, one) : one)),
     );
     return `${name} ${requests} requests, ${failed} refused, p50 ${Math.round(p50)} ms, p99 ${Math.round(p99)} ms`;
   };
@@ -228,7 +229,8 @@ function figures(history: History, at: Moments, recovery: string): string[] {
 function refusals(history: History, at: Pick<Moments, 'begunAt' | 'faultAt'>): string[] {
   const said = (name: string, from: number, to: number): string[] => {
     const counts = new Map<string, number>();
-    for (const { isUnmet, status, said: text, what } of between(history, from, to).filter(isFailed)) {
+    const known = between(history, from, to).map((one) => (name === 'before' ? asOf(to, one) : one));
+    for (const { isUnmet, status, said: text, what } of known.filter(isFailed)) {
       const short = text.trim().slice(0, 60);
       // Before there is a reason, each is worth a look.
       const where = name === 'before' ? ` ${what}` : '';
