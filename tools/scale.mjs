@@ -19,14 +19,33 @@ const behaviour = [
   'test/sign-in/magic-link.test.ts',
   'test/sign-in/second-factor.test.ts',
   'test/sign-in/email-code.test.ts',
-  'test/e2e/isolation.test.ts',
 ];
 const matrix = ['test/isolation/matrix.test.ts'];
+/** Client libraries as their documentation configures them, and a real browser. */
+const browser = [
+  'test/interop/suite.ts',
+  'test/e2e/relying-parties.test.ts',
+  'test/e2e/passkeys.test.ts',
+  'test/e2e/isolation.test.ts',
+  'test/e2e/scanner.test.ts',
+  'test/sign-in/scanner.test.ts',
+];
+/** Every page without scripts; takes as long as all of these. */
+const walk = ['test/e2e/plain-walk.ts'];
+/** Stands in for the name servers, which it can in this process only. */
+const domain = ['test/e2e/custom-domain.test.ts'];
 
 const pgbouncer = {
   variable: 'PGBOUNCER_PATH',
   path: process.env.PGBOUNCER_PATH ?? '/usr/sbin/pgbouncer',
   how: 'apt-get install pgbouncer (as root), or set PGBOUNCER_PATH to the program',
+};
+const newPgbouncer = {
+  ...pgbouncer,
+  lacks: () =>
+    knowsNames(pgbouncer.path)
+      ? undefined
+      : `${versionOf(pgbouncer.path)} knows no named statements, 1.21 does`,
 };
 const valkey = {
   variable: 'VALKEY_SERVER_PATH',
@@ -35,14 +54,15 @@ const valkey = {
 };
 const redis = { path: tools.REDIS_SERVER_PATH };
 
-/** What is run, in this order. */
-const parts = {
+/** What is run, in this order; for each with `browser` there is a part `browser-NAME` beside it. */
+const arrangements = {
   failover: { title: 'Redis: a master dies', needs: redis, files: ['test/scale/redis-failover.ts'] },
   cluster: {
     title: 'Redis Cluster, six nodes',
     needs: redis,
     env: { TEST_ENGINE: 'cluster' },
     files: ['test/storage/ephemeral.test.ts', ...behaviour, ...matrix],
+    browser: [...browser, ...domain, ...walk],
   },
   sentinel: {
     title: 'Redis with three Sentinels',
@@ -68,10 +88,18 @@ const parts = {
     files: ['test/scale/pgbouncer.ts'],
   },
   pgbouncer: {
-    title: 'PgBouncer in transaction mode',
+    title: 'PgBouncer in transaction mode, unprepared',
     needs: pgbouncer,
-    env: { TEST_ENGINE: 'pgbouncer', TEST_POOLER: knowsNames(pgbouncer.path) ? 'prepared' : 'unprepared' },
+    env: { TEST_ENGINE: 'pgbouncer', TEST_POOLER: 'unprepared' },
     files: ['test/storage/row-level-security.test.ts', ...behaviour, ...matrix],
+    browser: [...browser, ...domain],
+  },
+  prepared: {
+    title: 'PgBouncer in transaction mode, prepared',
+    needs: newPgbouncer,
+    env: { TEST_ENGINE: 'pgbouncer', TEST_POOLER: 'prepared' },
+    files: ['test/storage/row-level-security.test.ts', ...behaviour],
+    browser,
   },
   replica: {
     title: 'A streaming standby for lists',
@@ -83,7 +111,8 @@ const parts = {
     title: 'WEB_CONCURRENCY=2, every request answered by the other process',
     needs: redis,
     env: { TEST_ENGINE: 'processes' },
-    files: [...behaviour, 'test/interop/suite.ts'],
+    files: behaviour,
+    browser: [...browser, ...walk],
   },
 };
 
@@ -92,6 +121,15 @@ function knowsNames(path) {
   const [, major, minor] = /PgBouncer (\d+)\.(\d+)/.exec(versionOf(path)) ?? [];
   return Number(major) > 1 || Number(minor) >= 21;
 }
+
+const parts = Object.fromEntries(
+  Object.entries(arrangements).flatMap(([name, { browser: inBrowser, ...part }]) => [
+    [name, part],
+    ...(inBrowser
+      ? [[`browser-${name}`, { ...part, title: `${part.title}, in the browser`, files: inBrowser }]]
+      : []),
+  ]),
+);
 
 const given = process.argv.slice(2);
 const wanted = given.filter((argument) => !argument.startsWith('-'));
@@ -104,8 +142,9 @@ if (unknown.length > 0) {
 const results = [];
 for (const [name, part] of Object.entries(parts)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  if (!existsSync(part.needs.path)) {
-    console.log(`\n${part.title}\n  SKIPPED: ${part.needs.path} is not there: ${part.needs.how}`);
+  const lacks = existsSync(part.needs.path) ? part.needs.lacks?.() : `${part.needs.path} is not there`;
+  if (lacks) {
+    console.log(`\n${part.title}\n  SKIPPED: ${lacks}: ${part.needs.how}`);
     results.push({ name, outcome: 'SKIPPED', seconds: 0, version: '-' });
     continue;
   }
@@ -121,7 +160,7 @@ for (const [name, part] of Object.entries(parts)) {
 
 console.log('');
 for (const { name, outcome, seconds, version } of results)
-  console.log(`${outcome.padEnd(8)}${name.padEnd(11)}${String(seconds).padStart(4)} s  ${version}`);
+  console.log(`${outcome.padEnd(8)}${name.padEnd(19)}${String(seconds).padStart(4)} s  ${version}`);
 const failing = given.includes('--require') ? ['RED', 'SKIPPED'] : ['RED'];
 process.exit(results.some(({ outcome }) => failing.includes(outcome)) ? 1 : 0);
 

@@ -29,7 +29,7 @@ const LOOK_LIMIT_MS = 2000;
 /** One answer that is late or lost is not an outage: requests meanwhile go on to the primary by themselves. */
 const MISSES_OF_AN_OUTAGE = 2;
 const READ_LIMIT_MS = 4000;
-/** At the shortest interval about three minutes: what is older is too old for any bound in use then. */
+/** More than an hour at two seconds each, which is the furthest bound there is. */
 const MOST_MARKS = 2000;
 
 /**
