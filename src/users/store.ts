@@ -246,7 +246,10 @@ export async function deleteUser(tx: Queryable, appId: string, userId: string): 
   return rows.length === 1;
 }
 
-/** Newest first; `after` is a user id. */
+/**
+ * Newest first; `after` is a user id. Here and below the page is cut first and its rows are looked up one by one (`limit 1`
+ * keeps it so): a plan made for any app otherwise merges whole tables up to the place of the page.
+ */
 export async function listUsers(
   q: Queryable,
   appId: string,
@@ -255,11 +258,10 @@ export async function listUsers(
   const rows = await q.query<UserRow>(sql`
     select u.app_id, u.user_id, u.profile, u.metadata, u.locale, u.created_at, u.updated_at, u.disabled_at, u.access_ended_at,
       e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
-    from users u
-    join identifiers e on e.app_id = u.app_id and e.user_id = u.user_id and e.kind = 'email'
-    left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'
-    where u.app_id = ${appId} and u.user_id < ${page.after ?? 'usr_g'}
-    order by u.user_id desc limit ${page.limit}`);
+    from (select * from users where app_id = ${appId} and user_id < ${page.after ?? 'usr_g'} order by user_id desc limit ${page.limit}) u
+    cross join lateral (select * from identifiers where app_id = u.app_id and user_id = u.user_id and kind = 'email' limit 1) e
+    left join lateral (select * from identifiers where app_id = u.app_id and user_id = u.user_id and kind = 'phone' limit 1) p on true
+    order by u.user_id desc`);
   return rows.map(toUser);
 }
 
@@ -273,11 +275,11 @@ export async function usersByEmailPrefix(
   const rows = await q.query<UserRow>(sql`
     select u.app_id, u.user_id, u.profile, u.metadata, u.locale, u.created_at, u.updated_at, u.disabled_at, u.access_ended_at,
       e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
-    from identifiers e
-    join users u on u.app_id = e.app_id and u.user_id = e.user_id
-    left join identifiers p on p.app_id = u.app_id and p.user_id = u.user_id and p.kind = 'phone'
-    where e.app_id = ${appId} and e.kind = 'email' and e.value >= ${page.prefix} and e.value < ${`${page.prefix}\u{10ffff}`}
-      and e.value > ${page.after ?? ''}
-    order by e.value limit ${page.limit}`);
+    from (select * from identifiers
+      where app_id = ${appId} and kind = 'email' and value >= ${page.prefix} and value < ${`${page.prefix}\u{10ffff}`} and value > ${page.after ?? ''}
+      order by value limit ${page.limit}) e
+    cross join lateral (select * from users where app_id = e.app_id and user_id = e.user_id limit 1) u
+    left join lateral (select * from identifiers where app_id = u.app_id and user_id = u.user_id and kind = 'phone' limit 1) p on true
+    order by e.value`);
   return rows.map(toUser);
 }
