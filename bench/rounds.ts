@@ -27,6 +27,7 @@ export function roundsOf(plan: Plan, results: Results, say: (text: string) => vo
         ops.push(await workload.begin(target, slot));
       const count = Math.ceil(plan.warmUp.count / (workload.requests ?? 1));
       await sampleOf(target, ops, { ms: plan.warmUp.ms, count });
+      await target.analyze();
       clients.set(target, ops);
     }
     taken.title = workload.title;

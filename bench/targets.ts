@@ -33,6 +33,8 @@ export type Target = {
   web: Client;
   endpoints: Endpoints;
   workers: { es256: Worker; rs256: Worker };
+  /** Gives its database the statistics that it would have after a minute or two. */
+  analyze(): Promise<void>;
   /** How many can sign in. */
   people: number;
 };
@@ -79,7 +81,13 @@ export type LatchkeyOptions = {
 const ADMIN_KEY = randomBytes(32).toString('base64url');
 const ENCRYPTION_KEY = randomBytes(32).toString('base64url');
 
-export type Instance = { port: number; server: Running; pids: number[]; admin: Admin };
+export type Instance = {
+  port: number;
+  server: Running;
+  pids: number[];
+  admin: Admin;
+  analyze(): Promise<void>;
+};
 export type Admin = (method: string, path: string, body: object) => Promise<Made>;
 /** What the Admin API answers, as far as it is needed here. */
 type Made = { client_id: string; client_secret: string };
@@ -117,7 +125,21 @@ export async function startLatchkey(options: LatchkeyOptions): Promise<Instance>
   if (stores) pids.push(stores.postgres.pid, stores.redis.pid());
   else
     pids.push(Number(readFileSync(join(options.dir, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]));
-  return { port, server, pids, admin: adminOf(port) };
+  const place = stores
+    ? { host: stores.postgres.socketDir, database: options.database ?? 'bench' }
+    : { host: join(options.dir, 'run'), database: 'latchkey' };
+  return { port, server, pids, admin: adminOf(port), analyze: () => analyze(place) };
+}
+
+/**
+ * Without statistics Postgres takes every table for empty and reads all of an app's rows where it could read one; it
+ * makes them itself, but not within the minute in which a bench has filled its tables.
+ */
+async function analyze(place: { host: string; database: string }): Promise<void> {
+  const owner = new pg.Client({ ...place, user: 'postgres' });
+  await owner.connect();
+  await owner.query('analyze');
+  await owner.end();
 }
 
 /** An app that signs with ES256 and one that signs with RS256, as any operator makes them. */
@@ -158,7 +180,7 @@ export async function withSecondInstance(
 
 function asTarget(
   name: string,
-  { server, pids }: Instance,
+  { server, pids, analyze }: Instance,
   made: { web: Client; es256: Client; rs256: Client; port: number },
 ): Target {
   const of = (appId: string) => endpointsUnder(`/auth/${appId}`);
@@ -169,6 +191,7 @@ function asTarget(
     ports: [made.port],
     servers: [server],
     pids,
+    analyze,
     people: USERS,
     web: made.web,
     endpoints: { ...of('bench'), authorize: '/auth/bench/authorize' },
@@ -221,6 +244,7 @@ export async function startPeer(name: string, redis?: Stores['redis']): Promise<
     ports: [port],
     servers: [server],
     pids: redis ? [server.pid, redis.pid()] : [server.pid],
+    analyze: async () => {},
     people: USERS,
     web: { id: 'web', secret },
     endpoints: {
