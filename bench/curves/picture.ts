@@ -41,7 +41,7 @@ export function pictureOf(
   { id: measure, title }: { id: Measure; title: string },
 ): string {
   const drawn = drawnOf(curve, measure);
-  const heading = drawn.length > 1 ? `${title}; ${curve.points[0]!.toLocaleString('en')} = 1` : title;
+  const heading = drawn.length > 1 ? `${title}, as a multiple of the first point` : title;
   const most = niceAbove(Math.max(...drawn.flatMap(({ values }) => values.map(({ max }) => max))));
   const x = scaleOf(curve.points);
   const y = (value: number): number => EDGE.top + INNER.height * (1 - value / most);
