@@ -258,9 +258,10 @@ export async function listUsers(
   const rows = await q.query<UserRow>(sql`
     select u.app_id, u.user_id, u.profile, u.metadata, u.locale, u.created_at, u.updated_at, u.disabled_at, u.access_ended_at,
       e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
-    from (select * from users where app_id = ${appId} and user_id < ${page.after ?? 'usr_g'} order by user_id desc limit ${page.limit}) u
-    cross join lateral (select * from identifiers where app_id = u.app_id and user_id = u.user_id and kind = 'email' limit 1) e
-    left join lateral (select * from identifiers where app_id = u.app_id and user_id = u.user_id and kind = 'phone' limit 1) p on true
+    from (select app_id, user_id, profile, metadata, locale, created_at, updated_at, disabled_at, access_ended_at
+      from users where app_id = ${appId} and user_id < ${page.after ?? 'usr_g'} order by user_id desc limit ${page.limit}) u
+    cross join lateral (select value, verified_at from identifiers where app_id = u.app_id and user_id = u.user_id and kind = 'email' limit 1) e
+    left join lateral (select value, verified_at from identifiers where app_id = u.app_id and user_id = u.user_id and kind = 'phone' limit 1) p on true
     order by u.user_id desc`);
   return rows.map(toUser);
 }
@@ -275,11 +276,12 @@ export async function usersByEmailPrefix(
   const rows = await q.query<UserRow>(sql`
     select u.app_id, u.user_id, u.profile, u.metadata, u.locale, u.created_at, u.updated_at, u.disabled_at, u.access_ended_at,
       e.value as email, e.verified_at as email_verified_at, p.value as phone, p.verified_at as phone_verified_at
-    from (select * from identifiers
+    from (select app_id, user_id, value, verified_at from identifiers
       where app_id = ${appId} and kind = 'email' and value >= ${page.prefix} and value < ${`${page.prefix}\u{10ffff}`} and value > ${page.after ?? ''}
       order by value limit ${page.limit}) e
-    cross join lateral (select * from users where app_id = e.app_id and user_id = e.user_id limit 1) u
-    left join lateral (select * from identifiers where app_id = u.app_id and user_id = u.user_id and kind = 'phone' limit 1) p on true
+    cross join lateral (select app_id, user_id, profile, metadata, locale, created_at, updated_at, disabled_at, access_ended_at
+      from users where app_id = e.app_id and user_id = e.user_id limit 1) u
+    left join lateral (select value, verified_at from identifiers where app_id = u.app_id and user_id = u.user_id and kind = 'phone' limit 1) p on true
     order by e.value`);
   return rows.map(toUser);
 }
