@@ -35,6 +35,11 @@ export async function connectRedis(
     redis.disconnect();
     throw error;
   });
+  let isClosed = false;
+  // The library gives up for good when it hears of a new master in the moment in which it looks for it by itself.
+  redis.on('end', () => {
+    setTimeout(() => void (isClosed || redis.connect().catch(() => {})), AGAIN_MS).unref();
+  });
   return {
     async run(work) {
       try {
@@ -55,6 +60,7 @@ export async function connectRedis(
         redis.on(event, listener);
     },
     async close() {
+      isClosed = true;
       redis.disconnect();
     },
   };
@@ -75,6 +81,8 @@ async function replicationIdOf(server: Redis): Promise<string> {
 }
 
 const retryStrategy = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 5), 1000);
+
+const AGAIN_MS = 500;
 
 const commonOptions = {
   connectTimeout: 3000,
