@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { remainingMs, withDeadline } from '../kernel/deadline.ts';
 import { unavailable, unstorableText } from '../kernel/problem.ts';
@@ -40,6 +41,9 @@ const QUERY_LIMIT_MS = 12_000;
 const ROLLBACK_LIMIT_MS = 1000;
 /** What follows a commit has so long at least, however late its request is: what is committed has to be made known. */
 const AFTERWARDS_MS = 3000;
+
+const TOO_MANY_CONNECTIONS = '53300';
+const AGAIN_MS = 100;
 
 /** How many may wait for one of the pool's connections, each up to three seconds. */
 const MOST_WAITING = 500;
@@ -170,8 +174,19 @@ export class Database {
     await this.#pool.end();
   }
 
-  /** A connection, if there is one before the request has to be answered. */
+  /** A connection. Where Postgres has no more to give, one of ours comes back soon. */
   async #connect(): Promise<pg.PoolClient> {
+    for (const until = performance.now() + CONNECT_LIMIT_MS; ; await sleep(AGAIN_MS))
+      try {
+        return await this.#connectInTime();
+      } catch (error) {
+        const isFull = (error as { code?: unknown }).code === TOO_MANY_CONNECTIONS;
+        if (!isFull || this.#pool.totalCount === 0 || performance.now() > until) throw error;
+      }
+  }
+
+  /** If there is one before the request has to be answered. */
+  async #connectInTime(): Promise<pg.PoolClient> {
     const left = remainingMs();
     if (left !== undefined && left <= 0) throw outOfTime();
     const asked = this.#pool.connect();

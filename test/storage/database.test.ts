@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import pg from 'pg';
 import { withDeadline } from '../../src/kernel/deadline.ts';
 import { Problem } from '../../src/kernel/problem.ts';
 import { Database } from '../../src/storage/database.ts';
@@ -65,6 +66,28 @@ describe('the connections of a process', () => {
       expect(await db.query(undefined, sql`select 1 as one`)).to.deep.equal([{ one: 1 }]);
     } finally {
       await db.close();
+    }
+  });
+
+  it('are shared where Postgres has fewer of them than the process would take', async () => {
+    const scarce = await createDatabase();
+    const owner = new pg.Client({ ...scarce, user: 'postgres' });
+    await owner.connect();
+    const db = new Database({
+      connection: { ...scarce, user: 'latchkey_operator' },
+      applicationName: 'test',
+      poolSize: 8,
+      log: () => {},
+    });
+    try {
+      await db.ping();
+      await owner.query(`alter database ${scarce.database} connection limit 3`);
+      const asked = Array.from({ length: 8 }, () => db.query(undefined, sql`select pg_sleep(0.1)`));
+      expect(await Promise.all(asked)).to.have.length(8);
+    } finally {
+      await db.close();
+      await owner.end();
+      await dropDatabase(scarce);
     }
   });
 

@@ -9,6 +9,7 @@ import { expect } from 'chai';
 import { redisUrl } from '../../src/config/formats.ts';
 import { connectRedis } from '../../src/storage/redis.ts';
 import { untrusted } from '../http/untrusted-certificate.ts';
+import { testRedisUrl } from '../support/servers.ts';
 
 describe('connections to Redis', () => {
   const servers: Server[] = [];
@@ -64,6 +65,23 @@ describe('connections to Redis', () => {
     const failed = connectRedis(redisUrl.parse(url), () => {}).catch((error: unknown) => error);
     expect(await master.told).to.match(/auth\r\n\$4\r\nuser\r\n\$6\r\nsecret/i);
     expect(await failed).to.be.instanceOf(Error);
+  });
+
+  it('is connected to again where the library has given up for good', async () => {
+    const redis = await connectRedis(redisUrl.parse(testRedisUrl({ database: 'given-up' })), () => {});
+    try {
+      await redis.run(async (client) => client.disconnect());
+      const answers = () =>
+        redis
+          .run((client) => client.ping())
+          .then(
+            () => true,
+            () => false,
+          );
+      while (!(await answers())) await new Promise((resolve) => setTimeout(resolve, 20));
+    } finally {
+      await redis.close();
+    }
   });
 
   it('rediss+cluster:// speaks to its nodes in TLS, by the names they were given', async () => {
