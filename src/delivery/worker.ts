@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type RootKeys, unseal } from '../kernel/secret.ts';
 import type { Database } from '../storage/database.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -30,6 +31,7 @@ export type WorkerDeps = {
 };
 
 const SWEEP_MS = 30_000;
+const AGAIN_MS = 500;
 
 /** Does jobs, at least once each. Several processes may run one; a job is in one hand at a time. */
 export class Worker {
@@ -39,6 +41,7 @@ export class Worker {
   #round: Promise<void> | undefined;
   #isWoken = false;
   #isStopped = true;
+  #isEnding = false;
   #sweptAt = 0;
 
   constructor(deps: WorkerDeps) {
@@ -53,6 +56,7 @@ export class Worker {
 
   start(): void {
     this.#isStopped = false;
+    this.#isEnding = false;
     this.#timer = setInterval(() => this.wake(), this.#deps.pollMs ?? 2000);
     this.#timer.unref();
     this.wake();
@@ -72,6 +76,7 @@ export class Worker {
   /** Takes no further jobs and resolves when those in hand are done. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#isEnding = true;
     this.#isWoken = false;
     clearInterval(this.#timer);
     await this.#round;
@@ -106,7 +111,7 @@ export class Worker {
   }
 
   async #do(job: ClaimedJob): Promise<void> {
-    const { operatorDb, log, metrics, rootKeys } = this.#deps;
+    const { metrics, rootKeys } = this.#deps;
     const stopTimer = metrics.jobDuration.startTimer({ kind: job.kind });
     try {
       const payload: unknown = this.#open(rootKeys, job);
@@ -117,18 +122,35 @@ export class Worker {
         payload,
         attempt: job.attempts,
       });
-      // Only now: a process that dies before this does the job again rather than never.
-      await removeJob(operatorDb, job);
     } catch (error) {
-      await this.#failed(job, error).catch((cause: unknown) =>
-        log.warn(
-          { err: cause, job_id: job.job_id },
-          'a failed job could not be put back; its lease will end',
-        ),
-      );
-    } finally {
       stopTimer();
+      return this.#putBack(job, error);
     }
+    stopTimer();
+    await this.#finish(job);
+  }
+
+  /**
+   * Only now: a process that dies before this does the job again rather than never. A store that is away is asked for half
+   * of the lease, because a mail that is sent again is read again.
+   */
+  async #finish(job: ClaimedJob): Promise<void> {
+    const { operatorDb, log, leaseSeconds = 120 } = this.#deps;
+    for (const until = performance.now() + leaseSeconds * 500; ; await sleep(AGAIN_MS))
+      try {
+        return await removeJob(operatorDb, job);
+      } catch (error) {
+        if (!this.#isEnding && performance.now() < until) continue;
+        log.warn({ err: error, job_id: job.job_id }, 'a job that is done will be done again');
+        return;
+      }
+  }
+
+  async #putBack(job: ClaimedJob, error: unknown): Promise<void> {
+    const { log } = this.#deps;
+    await this.#failed(job, error).catch((cause: unknown) =>
+      log.warn({ err: cause, job_id: job.job_id }, 'a failed job could not be put back; its lease will end'),
+    );
   }
 
   #open(rootKeys: RootKeys, job: ClaimedJob): unknown {

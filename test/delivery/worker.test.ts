@@ -41,6 +41,26 @@ describe('jobs', () => {
     expect(await jobRows(database)).to.deep.equal([]);
   });
 
+  it('are not done again because the store was away when they were done', async () => {
+    let away = 2;
+    const failing = await testDatabase(({ text }) => {
+      if (text.startsWith('delete from jobs where app_id') && away-- > 0) throw new Error('away');
+    });
+    try {
+      await insertBareApp(failing, 'wolf');
+      const worker = sampleWorker(failing);
+      let done = 0;
+      worker.register('test', async () => void (done += 1));
+      await failing.db.transaction('wolf', (tx) =>
+        enqueueJob(tx, { rootKeys, wake: () => {} }, { appId: 'wolf', kind: 'test', payload: {} }),
+      );
+      await worker.runDue();
+      expect({ away, done, left: await jobRows(failing) }).to.deep.equal({ away: -1, done: 1, left: [] });
+    } finally {
+      await failing.end();
+    }
+  });
+
   it('lie sealed in the database, and open nowhere else', async () => {
     const [first, second] = [await enqueue(), await enqueue()];
     const rows = await jobRows(database);
