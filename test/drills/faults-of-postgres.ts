@@ -187,7 +187,8 @@ export const databaseDrills: readonly Drill[] = [
     number: 8,
     name: 'Postgres has no connections left',
     does: 'two hundred clients that want every connection and keep it',
-    world: { postgres: (dir) => makePostgres(dir, { settings: { max_connections: '30' } }) },
+    // Enough for two instances, and no more.
+    world: { postgres: (dir) => makePostgres(dir, { settings: { max_connections: '40' } }) },
     async fault(stage) {
       const release = await hogging(stage, 200);
       // Ours are given back when they have been idle for a while, and taken by others.

@@ -1,4 +1,4 @@
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { createServer, connect, type AddressInfo, Socket } from 'node:net';
 
 /** What a connection through it meets. */
 type Weather = {
@@ -36,7 +36,8 @@ export async function startLink(target: number): Promise<Link> {
       client.resetAndDestroy();
       return;
     }
-    const store = connect({ port, host: '127.0.0.1', noDelay: true });
+    // In a black hole nobody gets as far as the store, and it keeps no place for them.
+    const store = weather.isBlackHole ? new Socket() : connect({ port, host: '127.0.0.1', noDelay: true });
     const pair = [client, store] as const;
     pairs.add(pair);
     carry(client, store, () => weather);
