@@ -16,15 +16,21 @@ const IDLE_LIMIT_MS = 2000;
 export class Connection implements Line {
   readonly port: number;
   readonly #host: string;
+  /** What the last answer took from when its request was written, without what `lost` says was lost here. */
+  lastMs = 0;
+  readonly #lost: () => number;
+  #wrote = 0;
+  #lostBefore = 0;
   #socket: Socket | undefined;
   #usedAt = 0;
   #received = '';
   #waiting: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
 
   /** `hostPort`: the port that the server is known by, where there is a proxy before it in earnest. */
-  constructor(port: number, hostPort = port) {
+  constructor(port: number, hostPort = port, lost: () => number = () => 0) {
     this.port = port;
     this.#host = `localhost:${hostPort}`;
+    this.#lost = lost;
   }
 
   async send({ method = 'GET', path, headers = {}, body }: Send): Promise<Answer> {
@@ -37,6 +43,8 @@ export class Connection implements Line {
     if (body !== undefined) lines.push(`content-length: ${Buffer.byteLength(body)}`);
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
+      this.#wrote = performance.now();
+      this.#lostBefore = this.#lost();
       socket.write(`${lines.join('\r\n')}\r\n\r\n${body ?? ''}`);
     });
   }
@@ -87,6 +95,7 @@ export class Connection implements Line {
     if (/\r\nconnection: *close/i.test(head)) this.close();
     const waiting = this.#waiting;
     this.#waiting = undefined;
+    this.lastMs = Math.max(0, performance.now() - this.#wrote - (this.#lost() - this.#lostBefore));
     waiting?.resolve({ status: Number(head.slice(9, 12)), head, body });
   }
 }
@@ -139,8 +148,7 @@ type Cookie = { value: string; path: string };
 /** A browser: cookies by path, redirects followed by hand. */
 export class Browser {
   readonly connection: Line;
-  /** What the last request took. */
-  lastMs = 0;
+  requests = 0;
   readonly #jar = new Map<string, Cookie>();
 
   constructor(connection: Line) {
@@ -161,9 +169,8 @@ export class Browser {
     }
     const headers = { accept: 'text/html', ...request.headers };
     if (cookies.length > 0) Object.assign(headers, { cookie: cookies.join('; ') });
-    const begun = performance.now();
+    this.requests += 1;
     const answer = await this.connection.send({ ...request, headers });
-    this.lastMs = performance.now() - begun;
     for (const [, line] of answer.head.matchAll(/\r\nset-cookie: *([^\r]*)/gi)) this.#keep(line!);
     return answer;
   }

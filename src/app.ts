@@ -86,6 +86,7 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
     // The processes of a host share its cores: more hashes at once than those cost throughput, memory and everybody's time.
     atOnce: Math.max(1, Math.floor(availableParallelism() / config.webConcurrency)),
     onWaiting: (count) => metrics.hashesWaiting.set(count),
+    ...options.hashing,
   });
   const inbox = createInbox();
   const transport = await mailTransport(config, inbox);
@@ -168,6 +169,7 @@ function doors(
       providers,
       pages,
       mtls,
+      admission: parts.admission,
       newcomers: newcomersOf(parts),
     }),
     operationsRoutes({ config, health, metrics }),

@@ -12,6 +12,7 @@ import { enqueueJob, type EnqueueDeps } from './delivery/jobs/enqueue.ts';
 import { MAIL, mailHandler } from './delivery/mail.ts';
 import type { MailTransport } from './delivery/message.ts';
 import { Worker, type WorkerDeps } from './delivery/worker.ts';
+import { type Admission, createAdmission } from './http/admission/admission.ts';
 import { type Assets, createAssets } from './http/assets.ts';
 import type { HttpDeps } from './http/http-deps.ts';
 import { createOutgoing, type Outgoing } from './http/outgoing.ts';
@@ -23,7 +24,7 @@ import { mailAppOf } from './oidc/page-app.ts';
 import { vaultFrom } from './vault.ts';
 import { type OpenOptions, type Stores } from './open-stores.ts';
 import { type BreachedPasswords, createBreachedPasswords } from './sign-in/passwords/breached/breached.ts';
-import { type PasswordHasher } from './sign-in/passwords/hash.ts';
+import { type HasherOptions, type PasswordHasher } from './sign-in/passwords/hash.ts';
 import type { DatabaseOptions } from './storage/database.ts';
 import type { AdminApiDeps } from './surfaces/admin-api/deps.ts';
 import type { Logger } from './telemetry/log.ts';
@@ -45,6 +46,9 @@ export type StartOptions = {
   observeRedis?: OpenOptions['observeRedis'];
   /** Asks the name servers of this machine, unless a test stands in for them. */
   resolveTxt?: ResolveTxt | undefined;
+  /** How far behind the process is taken to be, and what hashes, instead of what it is and has. */
+  behind?: (() => number) | undefined;
+  hashing?: HasherOptions | undefined;
 };
 
 export type Parts = {
@@ -62,6 +66,7 @@ export type Parts = {
   courier: Worker;
   inbox: Inbox;
   hasher: PasswordHasher;
+  admission: Admission;
   breached: BreachedPasswords;
   outgoing: Outgoing;
   places: Places;
@@ -120,6 +125,12 @@ export function makeParts(
       url: config.breachedPasswordsUrl,
       file: config.breachedPasswordsFile,
       count: (result) => metrics.breachedPasswords.inc({ result }),
+    }),
+    admission: createAdmission({
+      log,
+      metrics,
+      behind: options.behind,
+      signals: { underWay: () => metrics.load.underWay, hashWaitMs: rest.hasher.waitedMs },
     }),
     ...rest,
   };

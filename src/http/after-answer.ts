@@ -33,6 +33,12 @@ export function answers({ requestTimeout }: { requestTimeout: number }): Middlew
 /** Whether what runs belongs to a request, and is no chore beside them. */
 export const isInRequest = (): boolean => current.getStore() !== undefined;
 
+/** Says of the request that this is called in whether its answer is out, or its client has gone. Never, where there is none. */
+export function watchAnswer(): () => boolean {
+  const answer = current.getStore();
+  return () => answer?.isOut ?? false;
+}
+
 /**
  * Does it when the answer to this request is out; at once where there is no request or its answer is out already. For
  * what costs more for one address than for another. `work` must not throw.

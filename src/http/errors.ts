@@ -29,7 +29,8 @@ export function answerWith(ctx: Context, deps: ErrorDeps, error: unknown): void 
   const problem = problemOf(error);
   const { requestId } = stateOf(ctx);
   if (!problem) deps.log.error({ err: error, request_id: requestId }, 'a request failed');
-  else if (problem.status >= 500)
+  // Who is refused for want of time is counted, not written down: that would cost more than the refusal.
+  else if (problem.status >= 500 && (problem.kind !== 'busy' || problem.cause !== undefined))
     deps.log.warn(
       { err: problem.cause ?? problem, request_id: requestId, problem: problem.code },
       'a request was refused',
@@ -79,7 +80,7 @@ function sendPage(ctx: Context, deps: ErrorDeps, problem: Problem | undefined): 
   const { requestId } = stateOf(ctx);
   if (problem?.kind === 'not_found') return showPage(ctx, deps, 'error/not-found');
   if (problem?.kind === 'expired') return showPage(ctx, deps, 'error/expired');
-  if (problem?.kind === 'unavailable')
+  if (problem?.kind === 'unavailable' || problem?.kind === 'busy')
     return showPage(ctx, deps, 'error/unavailable', {
       retry_after: Math.ceil(problem.retryAfterSeconds ?? 5),
     });

@@ -7,7 +7,9 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 export function measureRequests(metrics: Metrics): Middleware {
   return async (ctx, next) => {
     const begun = performance.now();
+    metrics.load.underWay += 1;
     ctx.res.once('close', () => {
+      metrics.load.underWay -= 1;
       const route: unknown = ctx.state.route ?? (ctx as { _matchedRoute?: unknown })._matchedRoute;
       metrics.requestDuration.observe(
         {

@@ -9,6 +9,7 @@ export type ProblemKind =
   | 'too_large'
   | 'unsupported_media_type'
   | 'limited'
+  | 'busy'
   | 'unavailable';
 
 export const statusOfKind = {
@@ -21,6 +22,8 @@ export const statusOfKind = {
   too_large: 413,
   unsupported_media_type: 415,
   limited: 429,
+  // Nothing is broken: more is asked for than can be done.
+  busy: 503,
   unavailable: 503,
 } as const satisfies Record<ProblemKind, number>;
 
@@ -32,7 +35,7 @@ export type ProblemDetails = {
   message: string;
   /** The request field at fault, if one is. */
   field?: string | undefined;
-  /** For `limited` and `unavailable`: seconds after which trying again makes sense. */
+  /** For `limited`, `busy` and `unavailable`: seconds after which trying again makes sense. */
   retryAfterSeconds?: number | undefined;
   /** For the log only. */
   cause?: unknown;

@@ -4,6 +4,7 @@ import type { AppRegistry } from '../apps/registry.ts';
 import { isAppId } from '../apps/registry.ts';
 import { rawBody } from '../http/bodies.ts';
 import { answerWith } from '../http/errors.ts';
+import type { Admission } from '../http/admission/admission.ts';
 import type { HttpDeps } from '../http/http-deps.ts';
 import { rememberState, stateOf } from '../http/request-state.ts';
 import { answering } from '../http/route-table.ts';
@@ -12,6 +13,7 @@ import { Problem } from '../kernel/problem.ts';
 import type { RootKeys } from '../kernel/secret.ts';
 import type { EphemeralStore } from '../storage/ephemeral.ts';
 import { jwtAlias } from './adapters/access-token-adapter.ts';
+import { admitBeginning } from './beginnings.ts';
 import type { MutualTls } from './client-authentication.ts';
 import { appsOfSessionCookies, narrowCookies, sessionCookieName } from './cookies.ts';
 import { onlyTheCode, rememberTypedCode, withoutCode } from './device/narrowed-code.ts';
@@ -36,6 +38,7 @@ export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
   pages: ProtocolPages;
   mtls: MutualTls;
   newcomers: Newcomers;
+  admission: Admission;
   ephemeral: EphemeralStore;
   rootKeys: RootKeys;
 };
@@ -109,6 +112,7 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
   if (visit.found === 'mixed') return refuseUnfound(ctx, deps, { ...visit, error: 'invalid_request' });
   const find = () => findProvider(deps, visit);
   let source = await find();
+  if (source) admitBeginning(ctx, deps, { ...visit, app: source.snapshot.app });
   if (source && (await deps.newcomers(ctx, { ...visit, body, snapshot: source.snapshot })))
     source = await find();
   if (!source || !visit.found) return refuseUnfound(ctx, deps, visit);

@@ -15,6 +15,9 @@ export const metricNames = {
   jobsPending: 'latchkey_jobs_pending',
   jobsFailed: 'latchkey_jobs_failed_total',
   jobDuration: 'latchkey_job_duration_seconds',
+  signInsRefused: 'latchkey_sign_ins_refused_total',
+  signInsRefusedShare: 'latchkey_sign_ins_refused_share',
+  requestsUnderWay: 'latchkey_requests_under_way',
   hashesWaiting: 'latchkey_password_hashes_waiting',
   breachedPasswords: 'latchkey_breached_password_checks_total',
 } as const;
@@ -59,6 +62,7 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
       registers,
     }),
     ...jobMetrics(registers),
+    ...loadMetrics(registers),
     hashesWaiting: new Gauge({
       name: metricNames.hashesWaiting,
       help: 'Password hashes that wait for a core.',
@@ -103,6 +107,32 @@ function jobMetrics(registers: Registry[]) {
       help: 'Time a job took, by kind.',
       labelNames: ['kind'],
       buckets: [0.01, 0.05, 0.25, 1, 5, 30],
+      registers,
+    }),
+  };
+}
+
+function loadMetrics(registers: Registry[]) {
+  const load = { underWay: 0 };
+  return {
+    /** A plain number, because each request counts in it; the gauge reads it when somebody asks. */
+    load,
+    requestsUnderWay: new Gauge({
+      name: metricNames.requestsUnderWay,
+      help: 'Requests that are not answered yet.',
+      registers,
+      collect() {
+        this.set(load.underWay);
+      },
+    }),
+    signInsRefused: new Counter({
+      name: metricNames.signInsRefused,
+      help: 'Sign-ins refused at their beginning, because more of them came than could be finished.',
+      registers,
+    }),
+    signInsRefusedShare: new Gauge({
+      name: metricNames.signInsRefusedShare,
+      help: 'The share of sign-ins that is refused at its beginning, 0 to 1.',
       registers,
     }),
   };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { type Latchkey, startLatchkey } from '../../src/app.ts';
 import { isInRequest } from '../../src/http/after-answer.ts';
+import type { HasherOptions } from '../../src/sign-in/passwords/hash.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { ResolveTxt } from '../../src/apps/domains/name-servers.ts';
@@ -66,6 +67,9 @@ export type TestOptions = {
   redisUrl?: string;
   /** Stands in for the name servers. */
   resolveTxt?: ResolveTxt;
+  /** How far behind the process is taken to be, and what hashes its passwords. */
+  behind?: () => number;
+  hashing?: HasherOptions;
   /** Where log lines go; silent without it, unless TEST_LOG is set. */
   log?: Logger;
 };
@@ -130,6 +134,8 @@ function startHere(config: Config, options: TestOptions): Promise<Latchkey> {
     ...(options.observeCommit ? { observeCommit: inRequests(options.observeCommit) } : {}),
     ...(options.observeRedis ? { observeRedis: inRequests(options.observeRedis) } : {}),
     resolveTxt: options.resolveTxt,
+    behind: options.behind,
+    hashing: options.hashing,
   });
 }
 

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import { passwordMinLength } from '../../apps/password-settings.ts';
 import type { SignInDeps } from '../deps.ts';
+import { whereHashed } from '../passwords/hash-door.ts';
 import { faultInWords } from '../passwords/new-password.ts';
 import { show } from '../page.ts';
 import { onPage, type PageRequest } from '../step.ts';
@@ -11,7 +12,7 @@ import { acceptInvitation, openInvitation } from './accept.ts';
 export function mountInvitation(router: Router, deps: SignInDeps): void {
   const at = '/auth/:app_id/invitation/:secret';
   router.get(at, onPage(deps, 'invitation', open));
-  router.post(at, onPage(deps, 'invitation', accept));
+  router.post(at, whereHashed(deps, onPage(deps, 'invitation', accept)));
 }
 
 async function open(request: PageRequest): Promise<void> {

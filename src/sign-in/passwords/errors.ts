@@ -5,7 +5,7 @@ export const tooBusyToHash = (cause?: unknown) =>
   new Problem({
     cause,
     code: 'password.busy',
-    kind: 'unavailable',
+    kind: 'busy',
     message: 'Many people are signing in right now. Please try again in a few seconds.',
     retryAfterSeconds: 2,
   });

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
-import { remainingMs } from '../../kernel/deadline.ts';
 import { Problem } from '../../kernel/problem.ts';
 import { type Argon2, fastestArgon2 } from './argon2.ts';
 import { tooBusyToHash } from './errors.ts';
 import { foldPassword } from './fold.ts';
 import { comparing, isForeign } from './foreign/compare.ts';
+import { createSeats } from './seats.ts';
 
 /** Hashing inside one request's place in the queue. Passwords are folded, so that every keyboard types the same one. */
 export type Hashing = {
@@ -18,12 +18,16 @@ export type Hashing = {
 
 export type PasswordHasher = {
   /**
-   * Runs `work` in a place of the queue. Problem `password.busy` at once, before `work` begins, when the queue
-   * is full: so that nothing is counted or written for a request that will not be served.
+   * Runs `work` when it is its turn. Problem `password.busy` before `work` begins when the queue is full or the turn
+   * does not come in time, and nothing when its client has gone: so that nothing is counted or written for a request that will not be served.
    */
   inTurn<T>(work: (hashing: Hashing) => Promise<T>): Promise<T>;
   /** For callers with a single password to hash. */
   hash(password: string): Promise<string>;
+  /** Problem `password.busy` when the queue is full: for the beginning of a request that would need it. */
+  requirePlace(): void;
+  /** How long the first in the queue has been waiting. */
+  waitedMs(): number;
 };
 
 export type HasherOptions = {
@@ -37,7 +41,7 @@ function compareWith(argon2: Argon2, stored: string, password: string): Promise<
   if (!isForeign(stored)) return argon2.verify(stored, foldPassword(password));
   // As it was typed: that is what the other system hashed. One that can not be read is never right.
   return compareForeign(stored, password, argon2).catch((error: unknown) => {
-    if (error instanceof Problem && error.kind === 'unavailable') throw error;
+    if (error instanceof Problem && error.kind === 'busy') throw error;
     return false;
   });
 }
@@ -46,66 +50,38 @@ async function compareForeign(stored: string, password: string, argon2: Argon2):
   return comparing(stored)(password, (hash, text) => argon2.verify(hash, text));
 }
 
-/** No longer than its request may take: on a machine that is busy with other things even a short queue takes long. */
-function waitForSeat(waiting: (() => void)[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const left = remainingMs();
-    const timer = left !== undefined && setTimeout(() => leave(), Math.max(0, left));
-    const take = (): void => {
-      if (timer) clearTimeout(timer);
-      resolve();
-    };
-    const leave = (): void => {
-      waiting.splice(waiting.indexOf(take), 1);
-      reject(tooBusyToHash());
-    };
-    waiting.push(take);
-  });
-}
-
-/** At most as many hashes at once as there are cores; each takes 19 MiB. */
+/**
+ * At most as many hashes at once as there are cores; each takes 19 MiB. Twice as many have their turn: while one half
+ * hashes, the other asks the database what with. All others wait before they have asked or counted anything.
+ */
 export async function createPasswordHasher(options: HasherOptions = {}): Promise<PasswordHasher> {
   const argon2 = options.argon2 ?? (await fastestArgon2());
   const atOnce = options.atOnce ?? availableParallelism();
-  const places = atOnce + (options.queueLimit ?? 64);
   const nobody = await argon2.hash('the hash that unknown addresses are compared with');
-  const waiting: (() => void)[] = [];
-  let taken = 0;
-  let running = 0;
-
-  const seated = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (running >= atOnce) {
-      const seat = waitForSeat(waiting);
-      options.onWaiting?.(waiting.length);
-      await seat.finally(() => options.onWaiting?.(waiting.length));
-    } else running += 1;
-    try {
-      return await work();
-    } finally {
-      // A seat is handed over rather than freed: nobody who comes later can overtake.
-      const next = waiting.shift();
-      if (next) next();
-      else running -= 1;
-    }
-  };
+  const hashes = createSeats({ count: atOnce, isUntouched: false });
+  const turns = createSeats({
+    count: atOnce * 2,
+    isUntouched: true,
+    queueLimit: Math.max(0, (options.queueLimit ?? 64) - atOnce),
+    ...(options.onWaiting ? { onWaiting: options.onWaiting } : {}),
+  });
   const hashing: Hashing = {
-    hash: (password) => seated(() => argon2.hash(foldPassword(password))),
+    hash: (password) => hashes.seated(() => argon2.hash(foldPassword(password))),
     async verify(hash, password, decoy) {
-      const compare = (stored: string) => seated(() => compareWith(argon2, stored, password));
+      const compare = (stored: string) => hashes.seated(() => compareWith(argon2, stored, password));
       const matches = await compare(hash ?? nobody);
       if (matches && hash !== undefined) return true;
       if (decoy !== undefined) await compare(hash !== undefined && isForeign(hash) ? nobody : decoy);
       return false;
     },
   };
-  const inTurn = async <T>(work: (hashing: Hashing) => Promise<T>): Promise<T> => {
-    if (taken >= places) throw tooBusyToHash();
-    taken += 1;
-    try {
-      return await work(hashing);
-    } finally {
-      taken -= 1;
-    }
+  const inTurn = <T>(work: (hashing: Hashing) => Promise<T>): Promise<T> => turns.seated(() => work(hashing));
+  return {
+    inTurn,
+    hash: (password) => inTurn(({ hash }) => hash(password)),
+    requirePlace() {
+      if (turns.isFull()) throw tooBusyToHash();
+    },
+    waitedMs: turns.waitedMs,
   };
-  return { inTurn, hash: (password) => inTurn(({ hash }) => hash(password)) };
 }

@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import { showDeadLinks } from '../../sign-in/dead-links.ts';
+import { whereHashed } from '../../sign-in/passwords/hash-door.ts';
 import { showActivity } from './activity.ts';
 import { deleteAccount, download, showData } from './data.ts';
 import { endAccess, showApps } from './apps.ts';
@@ -74,7 +75,7 @@ export function accountRoutes(deps: AccountDeps): Middleware {
     '/password',
     onAccount(deps, 'password', (visit) => showPassword(visit)),
   );
-  router.post('/password', onRecentAccount(deps, 'password', changePassword));
+  router.post('/password', whereHashed(deps, onRecentAccount(deps, 'password', changePassword)));
   router.post('/password/remove', onRecentAccount(deps, 'password', removePassword));
   router.get(
     '/passkeys',

@@ -12,6 +12,7 @@ import type { ShowSignIn } from '../../method.ts';
 import { goTo } from '../../onward.ts';
 import { refuseSignIn } from '../../refuse.ts';
 import { interactionPath, type LinkRequest, onStep, type Step } from '../../step.ts';
+import { whereHashed } from '../../passwords/hash-door.ts';
 import { isTooLong } from '../../passwords/policy.ts';
 import { verifyPassword } from '../../passwords/verify.ts';
 
@@ -21,7 +22,10 @@ export function mountPassword(router: Router, deps: SignInDeps, showSignIn: Show
   const at = '/auth/:app_id/interaction/:uid/password';
   router.post(
     at,
-    onStep(deps, 'login', (step) => signIn(step, showSignIn)),
+    whereHashed(
+      deps,
+      onStep(deps, 'login', (step) => signIn(step, showSignIn)),
+    ),
   );
   router.get(
     at,

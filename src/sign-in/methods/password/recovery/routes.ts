@@ -9,6 +9,7 @@ import { openLink } from '../../../mailed-proof/open.ts';
 import { goTo } from '../../../onward.ts';
 import { sentence, show } from '../../../page.ts';
 import { interactionPath, type LinkRequest, onLink, onStep, type Step, stayWith } from '../../../step.ts';
+import { whereHashed } from '../../../passwords/hash-door.ts';
 import { faultInWords } from '../../../passwords/new-password.ts';
 import { requirePasswords } from '../routes.ts';
 import { askForReset } from './ask.ts';
@@ -31,7 +32,7 @@ export function mountRecovery(router: Router, deps: SignInDeps): void {
   router.post(`${at}/forgot`, onStep(deps, 'login', ask));
   router.get(`${at}/forgot/sent`, onStep(deps, 'login', showSent));
   router.get(`${at}/reset/:secret`, onLink(deps, open));
-  router.post(`${at}/reset/:secret`, onLink(deps, save));
+  router.post(`${at}/reset/:secret`, whereHashed(deps, onLink(deps, save)));
 }
 
 function showRequest(step: Step, email: string, problem?: string): void {

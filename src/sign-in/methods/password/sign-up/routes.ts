@@ -11,6 +11,7 @@ import { tryCode } from '../../../mailed-proof/try-code.ts';
 import { goTo } from '../../../onward.ts';
 import { sentence, show } from '../../../page.ts';
 import { interactionPath, type LinkRequest, onLink, onStep, type Step, stayWith } from '../../../step.ts';
+import { whereHashed } from '../../../passwords/hash-door.ts';
 import { faultInWords } from '../../../passwords/new-password.ts';
 import { requirePasswords } from '../routes.ts';
 import { beginSignUp } from './begin.ts';
@@ -31,7 +32,7 @@ export function mountSignUp(router: Router, deps: SignInDeps): void {
     at,
     onStep(deps, 'login', (step) => showForm(step, '')),
   );
-  router.post(at, onStep(deps, 'login', begin));
+  router.post(at, whereHashed(deps, onStep(deps, 'login', begin)));
   router.get(
     `${at}/sent`,
     onStep(deps, 'login', (step) => showSent(step)),
