@@ -52,6 +52,11 @@ const until = async (what: () => Promise<boolean> | boolean): Promise<void> => {
   while (!(await what())) await new Promise((resolve) => setTimeout(resolve, 10));
 };
 
+async function gaugeOf(lk: TestLatchkey, name: string): Promise<number> {
+  const text = await (await fetch(`${lk.baseUrl}/metrics`)).text();
+  return Number(new RegExp(`^latchkey_${name} (\\S+)`, 'm').exec(text)?.[1]);
+}
+
 async function workerOf(lk: TestLatchkey, appId: string): Promise<() => Promise<Response>> {
   const { body } = await lk.admin('POST', `/apps/${appId}/clients`, {
     name: 'Worker',
@@ -83,10 +88,7 @@ describe('a queue of hashes that is full', () => {
   const failures = async (): Promise<number> =>
     (await lk.sql<{ sum: number }>('select coalesce(sum(failures), 0)::int as sum from sign_in_failures'))[0]!
       .sum;
-  const gauge = async (name: string): Promise<number> => {
-    const text = await (await fetch(`${lk.baseUrl}/metrics`)).text();
-    return Number(new RegExp(`^latchkey_${name} (\\d+)`, 'm').exec(text)?.[1]);
-  };
+  const gauge = (name: string): Promise<number> => gaugeOf(lk, name);
   const submit = (agent: Agent, page: Page, fields: Record<string, string>) =>
     agent.submit(page, fields, { ending: '/password' });
 
@@ -195,8 +197,9 @@ describe('more people who begin to sign in than can be served', () => {
     appId = await makeApp(lk);
     ({ email } = await makeUser(lk, appId));
   });
-  afterEach(() => {
+  afterEach(async () => {
     behind = 0;
+    await until(async () => (await gaugeOf(lk, 'sign_ins_refused_share')) === 0);
   });
   after(() => lk.stop());
 
