@@ -133,10 +133,9 @@ function doors(
   const { db, ephemeral, cache } = stores;
   const { baseUrl, jwksMaxAge } = config;
   const published = { jwksMaxAge };
-  const { rootKeys } = jobs;
   const pages = protocolPages(http);
   const count = countersOf(http.metrics);
-  const state = { baseUrl, db, ephemeral, registry, rootKeys };
+  const state = { baseUrl, db, ephemeral, registry, rootKeys: jobs.rootKeys };
   const mtls = mutualTlsOf(config);
   const providers = createProviderCache({
     ...state,

@@ -126,12 +126,7 @@ export function makeParts(
       file: config.breachedPasswordsFile,
       count: (result) => metrics.breachedPasswords.inc({ result }),
     }),
-    admission: createAdmission({
-      log,
-      metrics,
-      behind: options.behind,
-      signals: { underWay: () => metrics.load.underWay, hashWaitMs: rest.hasher.waitedMs },
-    }),
+    admission: admissionOf(options, metrics, rest.hasher),
     ...rest,
   };
 }
@@ -189,3 +184,11 @@ export const countersOf = (metrics: Metrics) => ({
   tokenIssued: (grantType: string) => metrics.tokensIssued.inc({ grant_type: grantType }),
   tokenHook: (result: string) => metrics.tokenHooks.inc({ result }),
 });
+
+const admissionOf = ({ log, behind }: StartOptions, metrics: Metrics, hasher: PasswordHasher): Admission =>
+  createAdmission({
+    log,
+    metrics,
+    behind,
+    signals: { underWay: () => metrics.load.underWay, hashWaitMs: hasher.waitedMs },
+  });

@@ -54,11 +54,13 @@ export const limited = (retryAfterSeconds: number) =>
     retryAfterSeconds,
   });
 
+let spread = 0;
+
 /** Spread, so that those who are refused together do not come back together. */
 export const tooManySignIns = () =>
   new Problem({
     code: 'sign_in.busy',
     kind: 'busy',
     message: 'Many people are signing in right now. Please try again in a few seconds.',
-    retryAfterSeconds: 2 + Math.floor(Math.random() * 6),
+    retryAfterSeconds: 2 + (spread++ % 6),
   });

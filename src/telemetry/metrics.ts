@@ -63,11 +63,6 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
     }),
     ...jobMetrics(registers),
     ...loadMetrics(registers),
-    hashesWaiting: new Gauge({
-      name: metricNames.hashesWaiting,
-      help: 'Password hashes that wait for a core.',
-      registers,
-    }),
     breachedPasswords: new Counter({
       name: metricNames.breachedPasswords,
       help: 'New passwords looked up among those from breaches, by result: clean, breached, failed (and allowed).',
@@ -124,6 +119,11 @@ function loadMetrics(registers: Registry[]) {
       collect() {
         this.set(load.underWay);
       },
+    }),
+    hashesWaiting: new Gauge({
+      name: metricNames.hashesWaiting,
+      help: 'Password hashes that wait for a core.',
+      registers,
     }),
     signInsRefused: new Counter({
       name: metricNames.signInsRefused,

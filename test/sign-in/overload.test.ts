@@ -92,7 +92,7 @@ describe('a queue of hashes that is full', () => {
   const submit = (agent: Agent, page: Page, fields: Record<string, string>) =>
     agent.submit(page, fields, { ending: '/password' });
 
-  it('L11 is answered 503 at every door that hashes, counts no attempt, and tokens go on', async () => {
+  it('is answered 503 at every door that hashes, counts no attempt, and tokens go on', async () => {
     const { email } = await makeUser(lk, appId);
     const token = await workerOf(lk, appId);
     const agent = lk.agent();

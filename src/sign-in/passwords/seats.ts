@@ -20,7 +20,6 @@ export function createSeats(at: {
   /** Nothing has been counted or written for those who wait here. */
   isUntouched: boolean;
 }): Seats {
-  const limit = at.queueLimit ?? Infinity;
   const queue: Waiting[] = [];
   let taken = 0;
   const told = (): void => at.onWaiting?.(queue.length);
@@ -45,8 +44,7 @@ export function createSeats(at: {
         told();
         reject(tooBusyToHash());
       };
-      queue.push(one);
-      told();
+      at.onWaiting?.(queue.push(one));
     });
   const release = (): void => {
     // A seat is handed over rather than freed: nobody who comes later can overtake.
@@ -58,7 +56,7 @@ export function createSeats(at: {
     told();
     taken -= 1;
   };
-  const isFull = (): boolean => taken >= at.count && queue.length >= limit;
+  const isFull = (): boolean => taken >= at.count && queue.length >= (at.queueLimit ?? Infinity);
   return {
     isFull,
     waitedMs: () => (queue[0] ? performance.now() - queue[0].since : 0),
