@@ -11,7 +11,8 @@ export type Seats = {
   waitedMs(): number;
 };
 
-/** So many at once, the others in a queue. Who has gone before anything was done for them gets no seat: nobody would read the answer. */
+/** So many at once, the others in a queue. Who has gone before anything was done for them gets no seat: nobody would read the answer. Nor
+ * does anybody wait longer than their request may take: on a busy machine even a short queue takes long. */
 export function createSeats(at: {
   count: number;
   /** Nobody is refused without it. */
@@ -26,7 +27,6 @@ export function createSeats(at: {
   const wait = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const isGone = watchAnswer();
-      // No longer than the request may take: on a machine that is busy with other things even a short queue takes long.
       const left = remainingMs();
       const timer = left === undefined ? undefined : setTimeout(() => leave(), Math.max(0, left));
       const one: Waiting = {
@@ -44,7 +44,8 @@ export function createSeats(at: {
         told();
         reject(tooBusyToHash());
       };
-      at.onWaiting?.(queue.push(one));
+      queue.push(one);
+      told();
     });
   const release = (): void => {
     // A seat is handed over rather than freed: nobody who comes later can overtake.
