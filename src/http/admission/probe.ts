@@ -13,7 +13,7 @@ export type Signals = {
 };
 
 /** What the event loop and the queue of hashes may be behind when all is well. */
-const AIM = { loopMs: 15, hashMs: 150 } as const;
+const AIM = { loopMs: 100, hashMs: 500 } as const;
 
 /**
  * Looks every 20 ms how late the event loop is, and how long a hash waits, and tells `onWindow` of each fifth of a second
