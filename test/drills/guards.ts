@@ -167,6 +167,7 @@ export const guards: readonly Guard[] = [
     name: 'the connection to Redis comes back by itself',
     edits: [
       [redis, 'Math.min(50 * 2 ** Math.min(attempt, 5), 1000);', '(attempt > 0 ? null : 50) as number;'],
+      [redis, 'void (isClosed || redis.connect().catch(() => {}))', 'void isClosed'],
     ],
     drill: 4,
     says: /I6: not as before/,
