@@ -48,8 +48,15 @@ describe('one migration after the other', () => {
     const taken: Record<string, string[]> = {};
     const files = await readMigrations(migrationsDir);
     let n = 0;
+    let isUsed = false;
     await migrateAt(at, {
       async before(statement) {
+        // What serves has people; where nobody was ever stored, a migration may do as it likes.
+        if (n === 1 && !isUsed) {
+          isUsed = true;
+          await owner.query(`insert into apps (app_id, name) values ('shop', 'Shop');
+            insert into users (app_id, user_id) values ('shop', 'usr_ada')`);
+        }
         if (statement !== 'commit') return;
         const hardest = new Map<string, string>();
         for (const { table, mode } of await locksOfMigration(owner)) {
