@@ -129,7 +129,11 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'users are listed whatever their app',
     edits: [
-      [users, 'where u.app_id = ${appId} and u.user_id < ', "where ${appId}::text <> '' and u.user_id < "],
+      [
+        users,
+        'from users where app_id = ${appId} and user_id < ',
+        "from users where ${appId}::text <> '' and user_id < ",
+      ],
     ],
     unguarded: ['users', 'identifiers'],
     routes: /^GET .*\/users$/,
