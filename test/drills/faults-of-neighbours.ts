@@ -177,7 +177,8 @@ async function endSessions({ world, scene, sender, must }: Stage, wanted: number
     const { body } = await sender.admin('GET', path);
     const [session] = body?.items ?? [];
     if (!session) continue;
-    // What was given in this session may end with it.
+    // What was given in this session may end with it, and what is being given just now.
+    scene.ledger.sessionsEnding.add(userId);
     for (const chain of scene.ledger.chains)
       if (chain.userId === userId && chain.revoked === 'no') chain.revoked = 'unknown';
     const { status } = await sender.admin('DELETE', `${path}/${session.session_id}`);

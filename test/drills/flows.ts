@@ -299,17 +299,20 @@ export async function redeem(sender: Sender, begun: Begun, code: string): Promis
   const { access_token: access, refresh_token: refresh, id_token: idToken } = answer.body;
   for (const token of [access, idToken]) onToken?.(token, `${baseUrl}${issuer}`);
   const claims = claimsOf(access);
+  const userId = String(claims['sub']);
+  // A second redemption that comes two seconds after the first ends what that gave (RFC 6749 §4.1.2).
+  const mayHaveEnded =
+    ((twice || isRepeated) && performance.now() - begunAt > 1500) || ledger.sessionsEnding.has(userId);
   const chain: Chain = {
     issuer,
     appId: shop.appId,
-    userId: String(claims['sub']),
+    userId,
     grantId: String(claims['gid']),
     access,
     refresh,
     given: [access],
     used: [],
-    // A second redemption that comes two seconds after the first ends what that gave (RFC 6749 §4.1.2).
-    revoked: (twice || isRepeated) && performance.now() - begunAt > 1500 ? 'unknown' : 'no',
+    revoked: mayHaveEnded ? 'unknown' : 'no',
     isUnsure: false,
     isLost: false,
   };

@@ -46,6 +46,8 @@ export class Ledger {
   readonly usedLinks: string[] = [];
   readonly links: { email: string; at: number }[] = [];
   readonly endedSessions: string[] = [];
+  /** Whose session is about to be ended: what they get from here on may end with it. */
+  readonly sessionsEnding = new Set<string>();
   readonly #once = new Map<string, Map<string, string>>();
   readonly #acknowledged = new Map<string, number>();
   readonly #unknown = new Map<string, number>();
