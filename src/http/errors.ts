@@ -83,6 +83,7 @@ function sendPage(ctx: Context, deps: ErrorDeps, problem: Problem | undefined): 
   if (problem?.kind === 'unavailable' || problem?.kind === 'busy')
     return showPage(ctx, deps, 'error/unavailable', {
       retry_after: Math.ceil(problem.retryAfterSeconds ?? 5),
+      ...(problem.kind === 'busy' ? { busy: true } : {}),
     });
   const { title, message } = inWords(localeOf(ctx), problem);
   showPage(ctx, deps, 'error/problem', {

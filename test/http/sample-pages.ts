@@ -287,6 +287,7 @@ export function samplePages(
     { view: 'error/not-found', model: {} },
     { view: 'error/expired', model: { start_url: 'https://wolf.example/' }, app: WOLF },
     { view: 'error/unavailable', model: { retry_after: 5 } },
+    { view: 'error/unavailable', variant: 'busy', model: { retry_after: 5, busy: true }, app: WOLF },
     ...developerPages(),
   ];
 }
