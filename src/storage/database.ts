@@ -3,20 +3,23 @@ import pg from 'pg';
 import { remainingMs, withDeadline } from '../kernel/deadline.ts';
 import { unavailable, unstorableText } from '../kernel/problem.ts';
 import {
+  type Beside,
+  closingOf,
   limits,
   lookUpOptions,
-  named,
   openingOf,
   type Pooler,
-  prepareAhead,
+  prepareBesides,
   scopeOf,
-  send,
 } from './scoped-query.ts';
+import { send, type Sending } from './one-message.ts';
 import type { Statement } from './sql.ts';
 
 /** Runs statements inside one transaction. */
 export type Transaction = {
   query<Row = Record<string, unknown>>(statement: Statement): Promise<Row[]>;
+  /** The same for the last one, which is committed with it. What is asked thereafter is a transaction of its own. */
+  conclude<Row = Record<string, unknown>>(statement: Statement): Promise<Row[]>;
   /** Runs after the commit was acknowledged, before `transaction()` resolves. A throw reaches the caller. */
   afterCommit(work: () => Promise<void> | void): void;
 };
@@ -79,6 +82,7 @@ export function isUnavailable(error: unknown): boolean {
  */
 export class Database {
   readonly #pool: pg.Pool;
+  readonly #broken = new WeakMap<pg.PoolClient, Error>();
   readonly #pooler: Pooler;
   readonly #observe: DatabaseOptions['observe'];
   readonly #observeCommit: DatabaseOptions['observeCommit'];
@@ -101,10 +105,12 @@ export class Database {
       // Statements that do not wait for one another are one round trip.
       pipeline: true,
       // It is waited for, which its type does not say; and meanwhile the pool hears when the new connection is closed at once.
-      onConnect: ((client: pg.ClientBase) => prepareAhead(client, pooler)) as never,
+      onConnect: ((client: pg.ClientBase) => prepareBesides(client, pooler)) as never,
     } as pg.PoolConfig);
     // Without a listener a lost idle connection ends the process.
     this.#pool.on('error', (error) => options.log('database connection lost', { err: error }));
+    // One for as long as it is there: while it is lent out, nobody else listens.
+    this.#pool.on('connect', (client) => client.on('error', (error) => this.#broken.set(client, error)));
   }
 
   /** One statement in its own transaction, in one round trip. Throws a Problem `store.unavailable` when Postgres is away. */
@@ -114,11 +120,7 @@ export class Database {
   ): Promise<Row[]> {
     return this.#withClient(async (client) => {
       this.#observe?.(statement);
-      const { rows } = await send(
-        client,
-        inTime(named(statement, this.#pooler)),
-        scopeOf(appId, this.#pooler),
-      );
+      const { rows } = await send(client, statement, this.#sending(scopeOf(appId, this.#pooler)));
       this.#observeCommit?.([statement]);
       return rows as Row[];
     });
@@ -129,22 +131,30 @@ export class Database {
     const afterwards: (() => Promise<void> | void)[] = [];
     const outcome = await this.#withClient(async (client) => {
       const sent: Statement[] = [];
-      // Travels with the first statement; without one there is nothing to begin, nor to end.
-      let opening = openingOf(appId, this.#pooler);
+      const ask = (isLast: boolean) => async (statement: Statement) => {
+        this.#observe?.(statement);
+        const isFirst = sent.length === 0;
+        // Alone it is a transaction by itself; without any there is nothing to begin, nor to end.
+        const isAlone = isFirst && isLast;
+        const ahead = isFirst ? (isAlone ? scopeOf : openingOf)(appId, this.#pooler) : [];
+        const behind = isLast && !isAlone ? closingOf(this.#pooler) : undefined;
+        const sending = this.#sending(ahead, behind);
+        if (!isAlone) sent.push(statement);
+        const { rows } = await send(client, statement, sending);
+        if (isLast) {
+          const committed = isAlone ? [statement] : sent.splice(0);
+          this.#observeCommit?.(committed);
+        }
+        return rows as never[];
+      };
       try {
         const value = await work({
-          query: async <Row>(statement: Statement) => {
-            this.#observe?.(statement);
-            const ahead = opening;
-            const timed = inTime(named(statement, this.#pooler));
-            opening = [];
-            sent.push(statement);
-            return (await send(client, timed, ahead)).rows as Row[];
-          },
+          query: ask(false),
+          conclude: ask(true),
           afterCommit: (after) => afterwards.push(after),
         });
         if (sent.length === 0) return value;
-        const commit = await client.query(inTime({ text: 'commit' }));
+        const commit = await client.query({ text: 'commit', ...timeLimit() });
         // Postgres answers a commit of a failed transaction with ROLLBACK, not with an error.
         if (commit.command !== 'COMMIT') throw new Error('the transaction was rolled back');
         this.#observeCommit?.(sent);
@@ -172,6 +182,10 @@ export class Database {
 
   async close(): Promise<void> {
     await this.#pool.end();
+  }
+
+  #sending(ahead: readonly Beside[], behind?: Beside): Sending {
+    return { ahead, behind, timeoutMs: timeLimit().query_timeout, pooler: this.#pooler };
   }
 
   /** A connection. Where Postgres has no more to give, one of ours comes back soon. */
@@ -215,33 +229,27 @@ export class Database {
         throw new Error('a connection pooler is in front of Postgres: set DATABASE_POOLER', { cause: error });
       throw unavailable('Postgres', error);
     }
-    let broken: Error | undefined;
-    const onError = (error: Error) => {
-      broken = error;
-    };
-    client.on('error', onError);
     try {
       return await work(client);
     } catch (error) {
       if (UNSTORABLE.has((error as { code?: unknown }).code)) throw unstorableText(error);
       if (!isUnavailable(error)) throw error;
-      broken = error as Error;
+      this.#broken.set(client, error as Error);
       throw unavailable('Postgres', error);
     } finally {
-      client.off('error', onError);
-      client.release(broken);
+      client.release(this.#broken.get(client));
     }
   }
 }
 
 const outOfTime = (): Error => unavailable('Postgres', new Error('the request has taken too long'));
 
-/** With what is left of the time of its request. Where nothing is left it is not sent any more. */
-function inTime<Query extends pg.QueryConfig>(statement: Query): Query {
+/** What is left of the time of its request, for pg, which has one limit for all others. Where nothing is left, it is not sent any more. */
+function timeLimit(): { query_timeout?: number } {
   const left = remainingMs();
-  if (left === undefined || left >= QUERY_LIMIT_MS) return statement;
+  if (left === undefined || left >= QUERY_LIMIT_MS) return {};
   if (left <= 0) throw outOfTime();
-  return { ...statement, query_timeout: Math.ceil(left) };
+  return { query_timeout: Math.ceil(left) };
 }
 
 export type Queryable = Pick<Transaction, 'query'>;
