@@ -6,6 +6,14 @@ export type Refusal = { error: string; description: string };
 
 export type Write = (tx: Transaction) => Promise<Refusal | undefined | void>;
 
+type HowToWrite = {
+  /** Stays when the rest is forgotten, because something presented is used up whatever it led to. */
+  lasting?: boolean;
+  /** How many statements it asks, if that is known: one, which decides by itself, or none. What it asks beyond is for when it lost. */
+  asks?: 'one' | 'nothing';
+};
+type Added = HowToWrite & { write: Write };
+
 /**
  * What one request wants to change. The library computes its whole answer first; the durable writes then run in
  * order in one transaction before the answer is sent, so that no connection is held while a key signs. The guards
@@ -16,15 +24,14 @@ export class UnitOfWork {
   readonly appId: string;
   /** What was read or written in this request, by kind and id. */
   readonly memo = new Map<string, unknown>();
-  #writes: { write: Write; lasting: boolean }[] = [];
+  #writes: Added[] = [];
 
   constructor(appId: string) {
     this.appId = appId;
   }
 
-  /** `lasting`: stays when the rest is forgotten, because something presented is used up whatever it led to. */
-  add(write: Write, { lasting = false }: { lasting?: boolean } = {}): void {
-    this.#writes.push({ write, lasting });
+  add(write: Write, how: HowToWrite = {}): void {
+    this.#writes.push({ write, ...how });
   }
 
   /** What would be written last, as of now: a write that joins another's statement must stand right behind it. */
@@ -45,14 +52,28 @@ export class UnitOfWork {
   async commit(db: Database): Promise<Refusal | undefined> {
     if (this.isEmpty) return undefined;
     const writes = this.#writes.splice(0);
+    const last = writes.findLastIndex(({ asks }) => asks !== 'nothing');
     return db.transaction(this.appId, async (tx) => {
-      for (const { write } of writes) {
-        const refusal = await write(tx);
+      for (const [at, { write, asks }] of writes.entries()) {
+        const refusal = await write(at === last && asks === 'one' ? concluding(tx) : tx);
         if (refusal) return refusal;
       }
       return undefined;
     });
   }
+}
+
+/** Its first statement is the last one that the transaction needs. */
+function concluding(tx: Transaction): Transaction {
+  let isFirst = true;
+  return {
+    ...tx,
+    query: (statement) => {
+      if (!isFirst) return tx.query(statement);
+      isFirst = false;
+      return tx.conclude(statement);
+    },
+  };
 }
 
 const current = new AsyncLocalStorage<UnitOfWork>();

@@ -4,7 +4,7 @@ import { digestOf } from '../kernel/secret.ts';
 import { acrOf } from '../oidc/authentication-context.ts';
 import type { Interaction } from '../oidc/interaction.ts';
 import { spend } from '../storage/spent.ts';
-import type { Transaction } from '../storage/database.ts';
+import type { Queryable, Transaction } from '../storage/database.ts';
 import { momentInStore } from '../users/factors/store.ts';
 import type { User } from '../users/user.ts';
 import { authorOf } from './author.ts';
@@ -46,7 +46,9 @@ export async function completeSignIn(where: Where, evidence: Evidence): Promise<
     await spendResult(tx, interaction);
     const isNewDevice = await meetDevice(tx, where, { user, device });
     const type = 'sign_in.succeeded';
-    await writeTrail(tx, where, { userId: user.userId, evidence, type, isNewDevice });
+    // Nothing is asked after it.
+    const last = { query: tx.conclude };
+    await writeTrail(last, where, { userId: user.userId, evidence, type, isNewDevice });
     return { userId: user.userId, pending: undefined };
   });
   if (pending) {
@@ -97,12 +99,12 @@ async function begun(tx: Transaction, where: Where, { user, evidence, due }: Beg
 type Recorded = { userId: string; evidence: Evidence; type: string; isNewDevice?: boolean };
 
 async function writeTrail(
-  tx: Transaction,
+  q: Queryable,
   { ctx, interaction }: Where,
   { userId, evidence, type, isNewDevice }: Recorded,
 ): Promise<void> {
   const { method, second } = evidence;
-  await audit(tx, {
+  await audit(q, {
     ...authorOf(ctx),
     appId: interaction.appId,
     type,

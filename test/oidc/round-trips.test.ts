@@ -27,7 +27,7 @@ const LIMITS = {
   code: { postgres: 4, redis: 2, design: 3 },
   // Among them what is due after the password: which factors the user has, whether a sign-in is pending, and the job
   // that tells of a new device.
-  sign_in: { postgres: 26, redis: 15, design: 14 },
+  sign_in: { postgres: 26, redis: 14, design: 14 },
 } as const;
 
 /** The questions every two seconds whether the app has changed, and the keys, of whichever request comes then. */

@@ -59,7 +59,7 @@ export function codeAdapter(deps: AdapterDeps): Adapter {
         return { error: 'invalid_grant', description: 'grant request is invalid' };
       };
       const spending = beginSpending(write);
-      unitOfWork().add(write);
+      unitOfWork().add(write, { asks: 'one' });
       return Promise.resolve();
     },
     async destroy(id) {

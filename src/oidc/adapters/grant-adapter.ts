@@ -6,7 +6,7 @@ import type { AuditEvent } from '../../events/event.ts';
 import { scoped } from '../../storage/database.ts';
 import { type GrantPayload, liveGrant, saveGrant, type StoredGrant } from '../../users/grants/store.ts';
 import { protocolAuthor } from '../author.ts';
-import { unitOfWork } from '../unit-of-work.ts';
+import { unitOfWork, type Write } from '../unit-of-work.ts';
 import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
 
 /** A grant that another statement of this request has read already. */
@@ -70,7 +70,7 @@ export class GrantAdapter implements Adapter {
       ttlSeconds,
     };
     unitOfWork().memo.set(`grant:${id}`, { payload: kept, remaining: String(ttlSeconds) } satisfies Seen);
-    unitOfWork().add(async (tx) => {
+    const save: Write = async (tx) => {
       const saved = await saveGrant(tx, grant);
       if (!saved) return { error: 'login_required', description: 'the grant was revoked' };
       const value = JSON.stringify({
@@ -82,7 +82,8 @@ export class GrantAdapter implements Adapter {
         cache.fill(appId, { kind: 'grant', id, version: Number(saved.revision), value, ttlSeconds }),
       );
       return undefined;
-    });
+    };
+    unitOfWork().add(save, { asks: 'one' });
   }
 
   async destroy(id: string): Promise<void> {

@@ -98,7 +98,7 @@ export class RefreshTokenAdapter implements Adapter {
       return invalidGrant;
     };
     const spending = beginSpending(spend);
-    unitOfWork().add(spend);
+    unitOfWork().add(spend, { asks: 'one' });
   }
 
   async upsert(id: string, payload: AdapterPayload, ttlSeconds = 1): Promise<void> {
@@ -119,11 +119,14 @@ export class RefreshTokenAdapter implements Adapter {
       ttlSeconds,
     };
     const joined = joinSpending(token);
-    unitOfWork().add(async (tx) => {
-      if (rotated?.kind === 'retry') return undefined;
-      const added = joined?.outcome ? joined.outcome.added : await insertRefreshToken(tx, token);
-      return added ? undefined : invalidGrant;
-    });
+    unitOfWork().add(
+      async (tx) => {
+        if (rotated?.kind === 'retry') return undefined;
+        const added = joined?.outcome ? joined.outcome.added : await insertRefreshToken(tx, token);
+        return added ? undefined : invalidGrant;
+      },
+      { asks: joined ? 'nothing' : 'one' },
+    );
   }
 
   async destroy(): Promise<void> {

@@ -19,7 +19,7 @@ import { stateOf } from '../../http/request-state.ts';
 import { rememberUser } from '../account.ts';
 import { accountReturnUrl } from '../account-pages.ts';
 import { protocolAuthor } from '../author.ts';
-import { type Refusal, unitOfWork } from '../unit-of-work.ts';
+import { type Refusal, unitOfWork, type Write } from '../unit-of-work.ts';
 import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
 
 /** A session as this request sees it: as read, then as it will be after the writes so far. */
@@ -225,21 +225,27 @@ function begin(deps: AdapterDeps, next: Next): void {
     address: ctx && stateOf(ctx).clientAddress,
     use: next.use,
   };
-  const known = remember({
+  const row = {
     uid: session.uid,
     session_id: session.sessionId,
     digest: session.digest,
     user_id: session.userId,
     version: '1',
     revision: '1',
-    payload: structuredClone(session.payload),
     remaining: String(Math.min(idleSeconds, absoluteSeconds)),
     idle_for: '0',
-  });
-  unitOfWork().add(async (tx) => {
-    if (!(await insertSession(tx, { ...session, payload: known.payload }))) return loginRequired;
-    return undefined;
-  });
+  };
+  const known = remember({ ...row, payload: structuredClone(session.payload) });
+  unitOfWork().add(
+    async (tx) => {
+      const { payload } = known;
+      if (!(await insertSession(tx, { ...session, payload }))) return loginRequired;
+      // The redemption of its first code asks for it.
+      tx.afterCommit(() => next.fill({ ...row, payload }));
+      return undefined;
+    },
+    { asks: 'one' },
+  );
 }
 
 function change(deps: AdapterDeps, known: Known, next: Next): void {
@@ -264,7 +270,7 @@ function change(deps: AdapterDeps, known: Known, next: Next): void {
     idleSeconds: deps.snapshot.app.settings.session_idle_ttl,
     use: next.use,
   };
-  unitOfWork().add(async (tx) => {
+  const save: Write = async (tx) => {
     const stored = await updateSession(tx, write);
     if (!stored) {
       // The cache may not know, if whatever ended it died itself. Under its digest nothing lives again.
@@ -275,7 +281,8 @@ function change(deps: AdapterDeps, known: Known, next: Next): void {
     if (renewed)
       tx.afterCommit(() => deps.cache.bury(deps.appId, [{ kind: 'session', id: write.fromDigest }]));
     return undefined;
-  });
+  };
+  unitOfWork().add(save, { asks: 'one' });
   Object.assign(known, {
     digest: next.digest,
     payload: structuredClone(next.payload),
