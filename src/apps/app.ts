@@ -161,7 +161,14 @@ export type AppSnapshot = {
 };
 
 /** Where a person can start again: the app's own site, as far as we know one. */
-export function siteOf({ app, clients }: AppSnapshot): string | undefined {
+export function siteOf(snapshot: AppSnapshot): string | undefined {
+  if (!sites.has(snapshot)) sites.set(snapshot, siteFrom(snapshot));
+  return sites.get(snapshot);
+}
+
+const sites = new WeakMap<AppSnapshot, string | undefined>();
+
+function siteFrom({ app, clients }: AppSnapshot): string | undefined {
   const [uri] = clients.get(app.appId)?.redirectUris ?? [];
   if (uri === undefined || !URL.canParse(uri)) return undefined;
   const { protocol, origin } = new URL(uri);

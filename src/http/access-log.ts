@@ -7,11 +7,11 @@ const QUIET = /^\/(healthz|readyz|health|metrics|assets\/|favicon)/;
 
 /** One line per request, written when the answer is out or the client has gone. */
 export function accessLog(log: Logger): Middleware {
-  return async (ctx, next) => {
+  return (ctx, next) => {
+    const level = QUIET.test(ctx.path) ? 'debug' : 'info';
+    if (!log.writes(level)) return next();
     const begun = performance.now();
     ctx.res.once('close', () => {
-      const level = QUIET.test(ctx.path) ? 'debug' : 'info';
-      if (!log.writes(level)) return;
       const fields = {
         request_id: ctx.state.requestId,
         method: ctx.method,

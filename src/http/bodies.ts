@@ -1,12 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
+import { stateOf } from './request-state.ts';
 import { duplicateField, malformed, tooLarge, unsupportedMediaType } from './refusals.ts';
 
 const LIMIT_BYTES = 1024 * 1024;
 const MAX_FIELDS = 1000;
 const MAX_DEPTH = 32;
-
-const read = new WeakMap<IncomingMessage, Promise<string>>();
 
 /** The fields of an urlencoded form. Throws a Problem: too large, of another type, malformed, or a field given twice. */
 export async function formBody(ctx: Context): Promise<Record<string, string>> {
@@ -45,12 +44,9 @@ export async function jsonBody(ctx: Context): Promise<unknown> {
 
 /** The body as text, at most 1 MB; read once, however often it is asked for. */
 export function rawBody(ctx: Context): Promise<string> {
-  let body = read.get(ctx.req);
-  if (!body) {
-    body = receive(ctx);
-    read.set(ctx.req, body);
-  }
-  return body;
+  const state = stateOf(ctx);
+  state.body ??= receive(ctx);
+  return state.body;
 }
 
 async function receive(ctx: Context): Promise<string> {

@@ -1,15 +1,12 @@
-import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, type Socket } from 'node:net';
 import type { Context, Middleware } from 'koa';
 import { rememberState, stateOf } from './request-state.ts';
-
-const throughProxy = new WeakSet<IncomingMessage>();
 
 /** Finds the client's address and puts it in `ctx.state.clientAddress`. The first middleware of all. */
 export function clientAddresses(trustedProxies: readonly string[]): Middleware {
   const isTrusted = trust(trustedProxies);
   const peers = new WeakMap<Socket, { address: string; isProxy: boolean }>();
-  return async (ctx, next) => {
+  return (ctx, next) => {
     rememberState(ctx);
     const { socket } = ctx.req;
     let peer = peers.get(socket);
@@ -18,7 +15,7 @@ export function clientAddresses(trustedProxies: readonly string[]): Middleware {
       peer = { address, isProxy: isTrusted(address) };
       peers.set(socket, peer);
     }
-    if (peer.isProxy) throughProxy.add(ctx.req);
+    ctx.state.isThroughProxy = peer.isProxy;
     ctx.state.clientAddress = peer.isProxy
       ? farthestTrusted(isTrusted, peer.address, ctx.get('x-forwarded-for'))
       : peer.address;
@@ -32,7 +29,7 @@ export function clientAddress(ctx: Pick<Context, 'req'>): string {
 }
 
 export function cameThroughTrustedProxy(ctx: Pick<Context, 'req'>): boolean {
-  return throughProxy.has(ctx.req);
+  return stateOf(ctx).isThroughProxy;
 }
 
 /** The other end of the connection, whatever headers say. */

@@ -38,7 +38,7 @@ export function csrf({
       if (!browser || !submitted || !sameSecret(submitted, tokenOf(browser, scope))) throw formExpired();
     },
   };
-  return async (ctx, next) => {
+  return (ctx, next) => {
     ctx.state.csrf = handle;
     return next();
   };

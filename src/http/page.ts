@@ -3,7 +3,7 @@ import { csrfFor } from './csrf.ts';
 import type { HttpDeps } from './http-deps.ts';
 import { pickLocale, type Locale } from './messages.ts';
 import { stateOf } from './request-state.ts';
-import { setContentSecurityPolicy } from './security-headers.ts';
+import { nonceOf, setContentSecurityPolicy } from './security-headers.ts';
 
 export type PageDeps = Pick<HttpDeps, 'views'>;
 
@@ -18,7 +18,7 @@ export function showPage(ctx: Context, deps: PageDeps, name: string, model: obje
   const html = deps.views.renderPage(
     name,
     { ...csrf, ...(state.startUrl === undefined ? {} : { start_url: state.startUrl }), ...model },
-    { locale: localeOf(ctx), nonce: state.nonce, app: state.app, timeZone: state.timeZone },
+    { locale: localeOf(ctx), nonce: nonceOf(ctx), app: state.app, timeZone: state.timeZone },
   );
   ctx.type = 'text/html; charset=utf-8';
   ctx.body = html;

@@ -5,7 +5,7 @@ import { stateOf } from './request-state.ts';
 
 /** Gives each request an id, in `ctx.state.requestId` and `X-Request-Id`; one that a trusted proxy gave is kept. */
 export function requestIds(): Middleware {
-  return async (ctx, next) => {
+  return (ctx, next) => {
     const given = ctx.get('x-request-id');
     const kept = cameThroughTrustedProxy(ctx) && /^[A-Za-z0-9_-]{8,64}$/.test(given);
     ctx.state.requestId = kept ? given : randomUUID();

@@ -29,10 +29,14 @@ export type RequestState = {
   requestId: string;
   /** The client, behind trusted proxies. */
   clientAddress: string;
+  /** Whether a proxy named in TRUSTED_PROXIES brought it. */
+  isThroughProxy: boolean;
+  /** What it brought, once that was asked for. */
+  body?: Promise<string> | undefined;
   /** Of a mutual TLS connection, from a trusted proxy alone. */
   clientCertificate?: ClientCertificate | undefined;
-  /** For inline styles and scripts of this answer. */
-  nonce: string;
+  /** For inline styles and scripts of this answer, see nonceOf(); only pages have one. */
+  nonce?: string | undefined;
   /** Origins (`https://a.example`) or schemes (`com.example.app:`) that forms of this page may lead to, beside our own. */
   formActions: string[];
   csrf: Csrf;
@@ -54,15 +58,17 @@ export type RequestState = {
   startUrl?: string | undefined;
 };
 
-const states = new WeakMap<IncomingMessage, RequestState>();
+/** On the request itself: a map with as many entries as there are requests is dear to whoever collects them. */
+const STATE = Symbol('state');
+type Known = IncomingMessage & { [STATE]?: RequestState };
 
 export function rememberState(ctx: Context): void {
-  states.set(ctx.req, ctx.state as RequestState);
+  (ctx.req as Known)[STATE] = ctx.state as RequestState;
 }
 
 /** The state of the request, also from a context that another Koa made for the same request (the protocol library's). */
 export function stateOf(ctx: { req: IncomingMessage }): RequestState {
-  const state = states.get(ctx.req);
+  const state = (ctx.req as Known)[STATE];
   if (!state) throw new Error('the request did not pass the outer middleware');
   return state;
 }

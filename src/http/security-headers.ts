@@ -3,17 +3,16 @@ import type { Config } from '../config/config.ts';
 import { newNonce } from '../kernel/secret.ts';
 import { stateOf } from './request-state.ts';
 
-/** Sets `ctx.state.nonce` and `formActions`, and the headers that every answer bears. */
+/** Sets `ctx.state.formActions`, and the headers that every answer bears. */
 export function securityHeaders(config: Pick<Config, 'isHttps'>): Middleware {
   return async (ctx, next) => {
-    ctx.state.nonce = newNonce();
     ctx.state.formActions = [];
     ctx.set('X-Content-Type-Options', 'nosniff');
     ctx.set('X-Frame-Options', 'DENY');
     ctx.set('Referrer-Policy', 'no-referrer');
     ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
     if (config.isHttps) ctx.set('Strict-Transport-Security', 'max-age=31536000; includeSubDomains');
-    setContentSecurityPolicy(ctx);
+    ctx.set('Content-Security-Policy', NO_PAGE);
     await next();
     if (ctx.headerSent) return;
     if (ctx.response.is('html')) {
@@ -26,22 +25,37 @@ export function securityHeaders(config: Pick<Config, 'isHttps'>): Middleware {
 
 /** Writes the policy for this page, with the `formActions` known by now. */
 export function setContentSecurityPolicy(ctx: Pick<Context, 'req' | 'set'>): void {
-  const { nonce, formActions } = stateOf(ctx);
+  const { formActions } = stateOf(ctx);
+  const inline = ` 'nonce-${nonceOf(ctx)}'`;
+  // Chromium applies it to the redirect after the POST too, so the app's redirect URI has to be in it.
   ctx.set(
     'Content-Security-Policy',
-    [
-      "default-src 'none'",
-      `style-src 'self' 'nonce-${nonce}'`,
-      `script-src 'self' 'nonce-${nonce}'`,
-      "img-src 'self' data:",
-      "font-src 'self'",
-      // Chromium applies it to the redirect after the POST too, so the app's redirect URI has to be in it.
-      ["form-action 'self'", ...new Set(formActions)].join(' '),
-      "frame-ancestors 'none'",
-      "base-uri 'none'",
-    ].join('; '),
+    policyOf(inline, [...new Set(formActions)].map((source) => ` ${source}`).join('')),
   );
 }
+
+/** For inline styles and scripts of this answer. */
+export function nonceOf(ctx: Pick<Context, 'req'>): string {
+  const state = stateOf(ctx);
+  state.nonce ??= newNonce();
+  return state.nonce;
+}
+
+function policyOf(inline: string, formActions: string): string {
+  return [
+    "default-src 'none'",
+    `style-src 'self'${inline}`,
+    `script-src 'self'${inline}`,
+    "img-src 'self' data:",
+    "font-src 'self'",
+    `form-action 'self'${formActions}`,
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ].join('; ');
+}
+
+/** Of answers that are no page: nothing that they hold may be run or drawn. */
+const NO_PAGE = policyOf('', '');
 
 /** Replaces the policy of this one answer. */
 export function chooseContentSecurityPolicy(ctx: Context, policy: string): void {

@@ -38,7 +38,7 @@ export function hosts(deps: HostsDeps): Middleware {
   return answering(async (ctx, next) => {
     if (WATCHED.has(ctx.path)) return next();
     const name = hostnameOf(ctx.req);
-    const site = name === undefined ? undefined : await siteOfName(deps, name, base);
+    const site = name === base.hostname ? base.site : name && (await siteOfName(deps, name, base));
     if (!site) {
       // Protected by itself, and scraped by address or by the name of a service.
       if (ctx.path === '/metrics') return next();
@@ -46,8 +46,8 @@ export function hosts(deps: HostsDeps): Middleware {
       return refusePlainly(ctx);
     }
     stateOf(ctx).site = site;
-    if (site.appId === undefined) await requireNotLeft(deps, ctx.path);
-    else await enterDomain(deps, ctx, site.appId, site.origin);
+    if (site.appId !== undefined) await enterDomain(deps, ctx, site.appId, site.origin);
+    else if (ctx.path.startsWith('/auth/')) await requireNotLeft(deps, ctx.path);
     return next();
   }, []);
 }
@@ -56,7 +56,6 @@ type Base = { site: Site; hostname: string };
 
 async function siteOfName(deps: HostsDeps, name: string, base: Base): Promise<Site | undefined> {
   const { isLoopback, environment } = deps.config;
-  if (name === base.hostname) return base.site;
   // On one's own machine every name of it leads here, unless it is an app's.
   const isHere = (isLoopback || environment === 'development') && isLoopbackHost(name);
   if (isHere && !name.endsWith('.localhost')) return base.site;

@@ -28,7 +28,10 @@ export type ProviderCacheDeps = Omit<
   capacity?: number;
 };
 
-type Cached = { built: Built; revision: number; keys: string };
+type Cached = { built: Built; revision: number; ring: KeyRing };
+
+/** Whether the keys have the same parts in both. */
+const isSameRing = (a: KeyRing, b: KeyRing): boolean => a === b || nameOfRing(a) === nameOfRing(b);
 
 /** Built on first use, rebuilt when the app changed or its keys took other parts; a request in flight keeps the one it began with. */
 export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
@@ -41,9 +44,11 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
   ): Omit<Found, 'service'> => {
     const { snapshot, appId, issuer } = at;
     const { revision } = snapshot.app;
-    const keys = nameOfRing(ring);
     const cached = cache.get(name);
-    if (cached && cached.revision === revision && cached.keys === keys) return { ...cached.built, snapshot };
+    if (cached && cached.revision === revision && isSameRing(cached.ring, ring)) {
+      cached.ring = ring;
+      return { ...cached.built, snapshot };
+    }
     const provider = createProvider({
       ...deps,
       ...at,
@@ -54,7 +59,7 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
     });
     if (cached) cache.delete(name);
     const built = { provider, answer: provider.callback() };
-    cache.set(name, { built, revision, keys });
+    cache.set(name, { built, revision, ring });
     return { ...built, snapshot };
   };
   const { registry } = deps;
