@@ -8,7 +8,7 @@ import type { AdminApiDeps } from './deps.ts';
 import { docsPage } from './docs-page.ts';
 import { noSuchRoute, scopeMissing } from './errors.ts';
 import { type Answer, once } from './idempotency/once.ts';
-import { openApiOf } from './openapi.ts';
+import { type OpenApi, openApiOf } from './openapi.ts';
 import type { Operation } from './operation.ts';
 import { adminOperations } from './operations.ts';
 import { handled } from './read-from.ts';
@@ -22,11 +22,13 @@ export const PREFIX = '/api/v1';
 export function createAdminApi(deps: AdminApiDeps): AdminApi {
   const operations = adminOperations(deps);
   const authenticate = breakGlass(deps);
-  const openApi = openApiOf(operations, deps.baseUrl);
+  // Hundreds of schemas, which nobody may ever ask for.
+  let described: OpenApi | undefined;
+  const openApi = (): OpenApi => (described ??= openApiOf(operations, deps.baseUrl));
   const router = new Router();
   router.get(`${PREFIX}/openapi.json`, (ctx) => {
     ctx.set('Cache-Control', 'public, max-age=300');
-    ctx.body = openApi;
+    ctx.body = openApi();
   });
   router.get('/api/docs', docsPage(deps, openApi));
   for (const operation of operations) {

@@ -4,14 +4,19 @@ import { showPage } from '../../http/page.ts';
 import type { DescribedOperation, OpenApi } from './openapi.ts';
 
 /** The API as a page of our own: every operation with its parameters, schemas and a command to try it. */
-export function docsPage(deps: Pick<HttpDeps, 'views'>, openApi: OpenApi): (ctx: Context) => void {
+export function docsPage(deps: Pick<HttpDeps, 'views'>, openApi: () => OpenApi): (ctx: Context) => void {
+  let model: object | undefined;
+  return (ctx) => showPage(ctx, deps, 'api/docs', (model ??= modelOf(openApi())));
+}
+
+function modelOf(openApi: OpenApi): object {
   const server = openApi.servers[0]!.url;
   const sections = openApi.tags.map(({ name }) => ({
     name,
     id: anchorOf(name),
     operations: operationsOf(openApi, name, server),
   }));
-  return (ctx) => showPage(ctx, deps, 'api/docs', { server, openapi_url: '/api/v1/openapi.json', sections });
+  return { server, openapi_url: '/api/v1/openapi.json', sections };
 }
 
 const anchorOf = (name: string): string => name.toLowerCase().replaceAll(/[^a-z]+/g, '-');
