@@ -36,7 +36,6 @@ const onlyByRoot = (): string | undefined =>
 
 /** So many at once that want connections of their own and keep them. */
 async function hogging(stage: Stage, times: number): Promise<() => Promise<void>> {
-  const hogs: pg.Client[] = [];
   let isOver = false;
   const hog = async (): Promise<void> => {
     while (!isOver) {
@@ -49,22 +48,25 @@ async function hogging(stage: Stage, times: number): Promise<() => Promise<void>
       client.on('error', () => {});
       try {
         await client.connect();
-        hogs.push(client);
-        await client.query('select pg_sleep(30)');
+        if (!isOver) await client.query('select pg_sleep(30)');
       } catch {
         await sleep(100);
+      } finally {
+        // Also whoever got in when it was over: what it keeps is missing to the instances from then on.
+        await Promise.race([client.end().catch(() => {}), sleep(1000)]);
       }
     }
   };
-  const all = Array.from({ length: times }, hog);
+  let hogs = times;
+  const all = Array.from({ length: times }, () => hog().finally(() => (hogs -= 1)));
   await sleep(500);
   return async () => {
     isOver = true;
-    await Promise.all(hogs.map((client) => client.end().catch(() => {})));
-    // Those that sleep do not hear it.
-    await stage.world.postgres.sql(
-      "select pg_terminate_backend(pid) from pg_stat_activity where query like 'select pg_sleep%'",
-    );
+    // Those that sleep do not hear it, and some lie down only now.
+    for (; hogs > 0; await sleep(100))
+      await stage.world.postgres.sql(
+        "select pg_terminate_backend(pid) from pg_stat_activity where query like 'select pg_sleep%'",
+      );
     await Promise.all(all);
   };
 }
