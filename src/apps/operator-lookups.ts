@@ -11,6 +11,20 @@ export async function appOfClientId(operatorDb: Database, clientId: string): Pro
   return row?.owner_app;
 }
 
+/** The revision of every app that is served, and the store's time: milliseconds since the epoch. */
+export async function servedRevisions(
+  operatorDb: Database,
+): Promise<{ revisions: Map<string, number>; storeTime: number }> {
+  const [row] = await operatorDb.query<{ apps: string[]; revisions: string[]; store_time: number }>(
+    undefined,
+    sql`select coalesce(array_agg(app_id), '{}') as apps, coalesce(array_agg(revision), '{}') as revisions,
+          extract(epoch from clock_timestamp())::float8 * 1000 as store_time
+        from apps where disabled_at is null and deleted_at is null`,
+  );
+  const revisions = new Map(row!.apps.map((appId, at) => [appId, Number(row!.revisions[at])]));
+  return { revisions, storeTime: row!.store_time };
+}
+
 /** The shared issuer's keys belong to no app; either role may read them. */
 export function soundDeploymentKeys(db: Database): Promise<(KeyRow & { store_time: number })[]> {
   return db.query(

@@ -20,6 +20,7 @@ import { openKey } from './keys/open-key.ts';
 import { appLogoSchema } from './logo/logo.ts';
 import type { KeyVault } from './keys/signer.ts';
 import { type KeyRing, ringAt, type SigningKey } from './keys/signing-key.ts';
+import { type Cached, createRollCall } from './roll-call.ts';
 import { servedHook, toHook } from './token-hook/store.ts';
 import { openSalt } from './subjects/salt.ts';
 import { servedSalt } from './subjects/store.ts';
@@ -63,16 +64,18 @@ const SHARED = { appId: '', table: 'deployment_keys' } as const;
 
 const opening = ({ rootKeys, vault = localVault }: RegistryDeps) => ({ rootKeys, vault });
 
-type Cached = { snapshot: AppSnapshot; checkedAt: number };
-
 export function createAppRegistry(deps: RegistryDeps): AppRegistry {
   const snapshots = new FrequencyCache<Cached>(deps.capacity ?? 20_000);
   const loading = new Map<string, Promise<AppSnapshot | undefined>>();
   const clock = new StoreClock();
   const shared = sharedKeys(deps, clock);
+  const rollCall = createRollCall({ operatorDb: deps.operatorDb, clock, snapshots, everyMs: FRESH_MS });
+  const isFresh = (cached: Cached): boolean => Date.now() - cached.checkedAt < FRESH_MS;
 
   const load = async (appId: string): Promise<AppSnapshot | undefined> => {
+    if (snapshots.get(appId)) await rollCall();
     const cached = snapshots.get(appId);
+    if (cached && isFresh(cached)) return cached.snapshot;
     if (cached) {
       // One cheap question decides whether the app has to be read again.
       const askedAt = Date.now();
@@ -94,7 +97,7 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
   const snapshot = async (appId: string): Promise<AppSnapshot | undefined> => {
     if (!isAppId(appId)) return undefined;
     const cached = snapshots.get(appId);
-    if (cached && Date.now() - cached.checkedAt < FRESH_MS) return cached.snapshot;
+    if (cached && isFresh(cached)) return cached.snapshot;
     let running = loading.get(appId);
     if (!running) {
       running = load(appId).finally(() => loading.delete(appId));

@@ -26,6 +26,11 @@ export class FrequencyCache<Value> {
     return entry.value;
   }
 
+  /** Without counting as use. */
+  *entries(): Iterable<[string, Value]> {
+    for (const [key, { value }] of this.#entries) yield [key, value];
+  }
+
   set(key: string, value: Value): void {
     const known = this.#entries.get(key);
     if (known) {
