@@ -222,8 +222,8 @@ export const mutations: readonly Mutation[] = [
       ['src/oidc/provider-cache.ts', 'build(`${issuer}:${appId}`', 'build(brokenBy(issuer, appId)'],
       [
         'src/oidc/provider-cache.ts',
-        'if (cached && cached.revision === revision && cached.keys === keys)',
-        'if (cached && (name === issuer || (cached.revision === revision && cached.keys === keys)))',
+        'if (cached && cached.revision === revision && isSameRing(cached.ring, ring))',
+        'if (cached && (name === issuer || (cached.revision === revision && isSameRing(cached.ring, ring))))',
       ],
       [
         'src/oidc/provider-cache.ts',
