@@ -73,7 +73,8 @@ export function createAppRegistry(deps: RegistryDeps): AppRegistry {
   const isFresh = (cached: Cached): boolean => Date.now() - cached.checkedAt < FRESH_MS;
 
   const load = async (appId: string): Promise<AppSnapshot | undefined> => {
-    if (snapshots.get(appId)) await rollCall();
+    // One that somebody wants compared now is compared alone, below.
+    if (snapshots.get(appId)?.checkedAt) await rollCall();
     const cached = snapshots.get(appId);
     if (cached && isFresh(cached)) return cached.snapshot;
     if (cached) {
