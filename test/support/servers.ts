@@ -108,12 +108,15 @@ export function testRedisUrl(of: Pick<Connection, 'database'>): string {
 export const startPrivateRedis = (): Promise<PrivateRedis> =>
   startRedisServer({ databases: String(8 * REDIS_DATABASES_PER_WORKER) });
 
+/** Two files run side by side, each with two pools of twenty and programs of its own: more than the embedded default. */
+const SETTINGS = { max_connections: '200' };
+
 /** A Postgres that a test may stop and start without harming the others. `end()` removes its data as well. */
 export async function startPrivatePostgres(): Promise<PrivatePostgres> {
   const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-test-'));
   let running: EmbeddedPostgres | undefined;
   const start = async (): Promise<void> => {
-    running ??= await startEmbeddedPostgres({ dataDir, durable: false, log: () => {} });
+    running ??= await startEmbeddedPostgres({ dataDir, durable: false, settings: SETTINGS, log: () => {} });
   };
   const stop = async (): Promise<void> => {
     await running?.stop();
