@@ -1,71 +1,139 @@
-type Entry<Value> = { value: Value; uses: number };
+type Slot<Value> = { key: string; value: Value; uses: number };
+
+/** How many of what is kept are looked at for the least used one. */
+const LOOKED_AT = 8;
 
 /**
- * A bounded map that forgets what is used least, not what was used longest ago: one pass over every key does
- * not empty it. Use counts are halved now and then, so that yesterday's favourites can go.
+ * A bounded map that keeps what is used most, not what was used last: what is new takes the place of another only if
+ * it was asked for more often (TinyLFU: Einziger, Friedman, Manes 2017). So a pass over every key empties nothing and,
+ * where more keys take turns than there is room for, some of them are found instead of none. Counts are halved now and
+ * then, so that yesterday's favourites can go. The least used is sought among a few drawn by lot.
  */
 export class FrequencyCache<Value> {
-  readonly #entries = new Map<string, Entry<Value>>();
+  readonly #slots: Slot<Value>[] = [];
+  readonly #places = new Map<string, number>();
   readonly #capacity: number;
-  #reads = 0;
+  /** How often what is not kept was asked for; made when there is no room left. */
+  #sketch: FrequencySketch | undefined;
+  #asked = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#slots.length;
   }
 
   get(key: string): Value | undefined {
-    const entry = this.#entries.get(key);
-    if (!entry) return undefined;
-    entry.uses += 1;
-    this.#reads += 1;
-    if (this.#reads >= this.#capacity * 16) this.#age();
-    return entry.value;
+    this.#asked += 1;
+    if (this.#asked >= this.#capacity * 16) this.#age();
+    const slot = this.#slots[this.#places.get(key) ?? -1];
+    if (!slot) {
+      this.#sketch?.add(key);
+      return undefined;
+    }
+    slot.uses += 1;
+    return slot.value;
   }
 
   /** Without counting as use. */
   *entries(): Iterable<[string, Value]> {
-    for (const [key, { value }] of this.#entries) yield [key, value];
+    for (const { key, value } of this.#slots) yield [key, value];
   }
 
+  /** May keep nothing: when there is no room and everything looked at is used as often. */
   set(key: string, value: Value): void {
-    const known = this.#entries.get(key);
-    if (known) {
-      known.value = value;
+    const place = this.#places.get(key);
+    if (place !== undefined) {
+      this.#slots[place]!.value = value;
       return;
     }
-    if (this.#entries.size >= this.#capacity) this.#evictOne();
-    this.#entries.set(key, { value, uses: 1 });
+    if (this.#slots.length < this.#capacity) return this.#put(this.#slots.length, { key, value, uses: 1 });
+    this.#sketch ??= new FrequencySketch(this.#capacity);
+    const uses = this.#sketch.count(key);
+    const least = this.#leastUsed();
+    const victim = this.#slots[least]!;
+    if (uses <= victim.uses) return;
+    this.#places.delete(victim.key);
+    this.#sketch.raise(victim.key, victim.uses);
+    this.#put(least, { key, value, uses });
   }
 
   delete(key: string): void {
-    this.#entries.delete(key);
+    const place = this.#places.get(key);
+    if (place === undefined) return;
+    this.#places.delete(key);
+    const last = this.#slots.pop()!;
+    if (last.key !== key) this.#put(place, last);
   }
 
   clear(): void {
-    this.#entries.clear();
+    this.#slots.length = 0;
+    this.#places.clear();
+    this.#sketch = undefined;
   }
 
-  /** The least used of the oldest 64, or the first of them that was used but once: close to the true minimum at a bounded price. */
-  #evictOne(): void {
-    const looked: [string, Entry<Value>][] = [];
-    for (const pair of this.#entries) {
-      looked.push(pair);
-      if (pair[1].uses <= 1 || looked.length === 64) break;
+  #put(place: number, slot: Slot<Value>): void {
+    this.#slots[place] = slot;
+    this.#places.set(slot.key, place);
+  }
+
+  #leastUsed(): number {
+    let least = Math.floor(Math.random() * this.#slots.length);
+    for (let looked = 1; looked < LOOKED_AT; looked += 1) {
+      const other = Math.floor(Math.random() * this.#slots.length);
+      if (this.#slots[other]!.uses < this.#slots[least]!.uses) least = other;
     }
-    const victim = looked.reduce((least, pair) => (pair[1].uses < least[1].uses ? pair : least), looked[0]!);
-    for (const [key, entry] of looked) {
-      this.#entries.delete(key);
-      // Survivors move to the back, so that the next eviction looks at others.
-      if (key !== victim[0]) this.#entries.set(key, entry);
-    }
+    return least;
   }
 
   #age(): void {
-    this.#reads = 0;
-    for (const entry of this.#entries.values()) entry.uses = Math.ceil(entry.uses / 2);
+    this.#asked = 0;
+    for (const slot of this.#slots) slot.uses = Math.ceil(slot.uses / 2);
+    this.#sketch?.halve();
+  }
+}
+
+const ROWS = 3;
+
+/** About how often keys were asked for, in a byte or so for each: never too low, seldom too high (a count-min sketch). */
+class FrequencySketch {
+  readonly #counts: Uint8Array;
+  readonly #mask: number;
+
+  constructor(capacity: number) {
+    const width = 2 ** Math.ceil(Math.log2(Math.max(64, capacity * 8)));
+    this.#counts = new Uint8Array(width * ROWS);
+    this.#mask = width - 1;
+  }
+
+  add(key: string): void {
+    this.raise(key, this.count(key) + 1);
+  }
+
+  count(key: string): number {
+    let least = 255;
+    for (const at of this.#cells(key)) least = Math.min(least, this.#counts[at]!);
+    return least;
+  }
+
+  raise(key: string, to: number): void {
+    const bounded = Math.min(255, to);
+    for (const at of this.#cells(key)) this.#counts[at] = Math.max(this.#counts[at]!, bounded);
+  }
+
+  halve(): void {
+    for (let at = 0; at < this.#counts.length; at += 1) this.#counts[at]! >>= 1;
+  }
+
+  /** FNV-1a, and the same mixed further for each other row. */
+  #cells(key: string): number[] {
+    let hash = 0x811c9dc5;
+    for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+    return Array.from({ length: ROWS }, (_, row) => {
+      hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+      return row * (this.#mask + 1) + ((hash ^ (hash >>> 13)) & this.#mask);
+    });
   }
 }

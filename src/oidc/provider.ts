@@ -15,6 +15,7 @@ import { tellInterval } from './features/device-flow.ts';
 import { withResourceMetadata } from './protected-resources.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import { refuse } from './refusal.ts';
+import { shareContexts } from './request-context.ts';
 import { nameSessions } from './session-ids.ts';
 import { nameSubjectTypes } from './subject.ts';
 import { completeSignOut } from './sign-out.ts';
@@ -40,6 +41,7 @@ export function createProvider(deps: ProviderDeps): Provider {
   // Scheme and host come from the request we made from configuration, never from the client's (see narrowed-request.ts).
   provider.proxy = true;
   provider.silent = true;
+  shareContexts(provider);
   narrowFeatures(provider, deps);
   readHintsWith(provider, deps);
   const failures = new WeakMap<object, unknown>();
