@@ -108,6 +108,7 @@ async function run(options: StartOptions, stores: Stores): Promise<Latchkey> {
   koa.on('error', (error: unknown) => options.log.error({ err: error }, 'an answer could not be sent'));
 
   const server = createHttpServer(koa.callback(), config);
+  options.beforeListening?.();
   await listen(server, config);
   const stopChores = startChores(parts);
   return {

@@ -17,8 +17,12 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   async start(config, log) {
     if (config.webConcurrency > 1 && cluster.isPrimary)
       return (await import('./cluster.ts')).startCluster({ config, log, root });
-    const { startLatchkey } = await import('./app.ts');
-    return startLatchkey({ config, log, version, root, held: cluster.isWorker });
+    const [{ startLatchkey }, { giveBackMemory }] = await Promise.all([
+      import('./app.ts'),
+      import('./kernel/memory.ts'),
+    ]);
+    const held = cluster.isWorker;
+    return startLatchkey({ config, log, version, root, held, beforeListening: giveBackMemory });
   },
   routes: async (config) => (await import('./app.ts')).routeTable(config),
   async migrate(config, log) {

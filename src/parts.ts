@@ -42,6 +42,8 @@ export type StartOptions = {
   observe?: DatabaseOptions['observe'];
   /** One of several processes of a host, see cluster.ts. */
   held?: boolean;
+  /** When all is made and nothing is answered yet. */
+  beforeListening?: () => void;
   observeCommit?: DatabaseOptions['observeCommit'];
   observeRedis?: OpenOptions['observeRedis'];
   /** Asks the name servers of this machine, unless a test stands in for them. */

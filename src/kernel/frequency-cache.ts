@@ -7,7 +7,7 @@ const LOOKED_AT = 8;
  * A bounded map that keeps what is used most, not what was used last: what is new takes the place of another only if
  * it was asked for more often (TinyLFU: Einziger, Friedman, Manes 2017). So a pass over every key empties nothing and,
  * where more keys take turns than there is room for, some of them are found instead of none. Counts are halved now and
- * then, so that yesterday's favourites can go. The least used is sought among a few drawn by lot.
+ * then, so that yesterday's favourites can go. The least used is sought among a few, the next few each time.
  */
 export class FrequencyCache<Value> {
   readonly #slots: Slot<Value>[] = [];
@@ -16,6 +16,8 @@ export class FrequencyCache<Value> {
   /** How often what is not kept was asked for; made when there is no room left. */
   #sketch: FrequencySketch | undefined;
   #asked = 0;
+  /** Where the next search for the least used begins. */
+  #hand = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
@@ -80,11 +82,12 @@ export class FrequencyCache<Value> {
   }
 
   #leastUsed(): number {
-    let least = Math.floor(Math.random() * this.#slots.length);
+    let least = this.#hand % this.#slots.length;
     for (let looked = 1; looked < LOOKED_AT; looked += 1) {
-      const other = Math.floor(Math.random() * this.#slots.length);
+      const other = (this.#hand + looked) % this.#slots.length;
       if (this.#slots[other]!.uses < this.#slots[least]!.uses) least = other;
     }
+    this.#hand = (this.#hand + LOOKED_AT) % this.#slots.length;
     return least;
   }
 
