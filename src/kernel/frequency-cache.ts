@@ -39,9 +39,12 @@ export class FrequencyCache<Value> {
     return slot.value;
   }
 
-  /** Without counting as use. */
+  /** Without counting as use. What was just given may be deleted: its place is taken by one that was given before. */
   *entries(): Iterable<[string, Value]> {
-    for (const { key, value } of this.#slots) yield [key, value];
+    for (let place = this.#slots.length - 1; place >= 0; place -= 1) {
+      const { key, value } = this.#slots[place]!;
+      yield [key, value];
+    }
   }
 
   /** May keep nothing: when there is no room and everything looked at is used as often. */

@@ -70,6 +70,18 @@ describe('a frequency cache', () => {
     expect(cache.size).to.equal(8);
   });
 
+  it('gives every entry once, also while some of them are deleted', () => {
+    const cache = new FrequencyCache<number>(10);
+    for (let at = 0; at < 10; at += 1) cache.set(`k${at}`, at);
+    const given: number[] = [];
+    for (const [key, value] of cache.entries()) {
+      given.push(value);
+      if (value % 3 === 0) cache.delete(key);
+    }
+    expect(given).to.have.members([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).and.to.have.length(10);
+    expect(cache.size).to.equal(6);
+  });
+
   it('forgets on request', () => {
     const cache = new FrequencyCache<number>(10);
     cache.set('a', 1);
