@@ -1,19 +1,19 @@
 type Slot<Value> = { key: string; value: Value; uses: number };
 
-/** How many of what is kept are looked at for the least used one. */
-const LOOKED_AT = 8;
+/** How many of what is kept are looked at, at most, for the least used one. */
+const LOOKED_AT = 64;
+/** Nothing is counted further: yesterday's favourites shall not take days to go. */
+const MOST_USES = 255;
 
 /**
- * A bounded map that keeps what is used most, not what was used last: what is new takes the place of another only if
- * it was asked for more often (TinyLFU: Einziger, Friedman, Manes 2017). So a pass over every key empties nothing and,
- * where more keys take turns than there is room for, some of them are found instead of none. Counts are halved now and
- * then, so that yesterday's favourites can go. The least used is sought among a few, the next few each time.
+ * A bounded map that forgets what is used least, not what was used longest ago: one pass over every key does not empty
+ * it. Use counts are halved now and then, so that yesterday's favourites can go.
  */
 export class FrequencyCache<Value> {
   readonly #slots: Slot<Value>[] = [];
   readonly #places = new Map<string, number>();
   readonly #capacity: number;
-  /** How often what is not kept was asked for; made when there is no room left. */
+  /** How often what is not kept was asked for; made when something is offered and there is no room left. */
   #sketch: FrequencySketch | undefined;
   #asked = 0;
   /** Where the next search for the least used begins. */
@@ -35,7 +35,7 @@ export class FrequencyCache<Value> {
       this.#sketch?.add(key);
       return undefined;
     }
-    slot.uses += 1;
+    slot.uses = Math.min(MOST_USES, slot.uses + 1);
     return slot.value;
   }
 
@@ -47,22 +47,23 @@ export class FrequencyCache<Value> {
     }
   }
 
-  /** May keep nothing: when there is no room and everything looked at is used as often. */
+  /** What is new is always kept, in place of the least used where there is no room. */
   set(key: string, value: Value): void {
-    const place = this.#places.get(key);
-    if (place !== undefined) {
-      this.#slots[place]!.value = value;
-      return;
-    }
-    if (this.#slots.length < this.#capacity) return this.#put(this.#slots.length, { key, value, uses: 1 });
+    if (this.#fits(key, value)) return;
+    this.#replace(this.#leastUsed(), { key, value, uses: 1 });
+  }
+
+  /**
+   * The same for what is dear to keep: where there is no room, what is new is kept only if it was asked for more often than
+   * the least used (TinyLFU: Einziger, Friedman, Manes 2017). So where more keys take turns than there is room for, some
+   * are found instead of none. For values that the caller can do without remembering.
+   */
+  offer(key: string, value: Value): void {
+    if (this.#fits(key, value)) return;
     this.#sketch ??= new FrequencySketch(this.#capacity);
     const uses = this.#sketch.count(key);
     const least = this.#leastUsed();
-    const victim = this.#slots[least]!;
-    if (uses <= victim.uses) return;
-    this.#places.delete(victim.key);
-    this.#sketch.raise(victim.key, victim.uses);
-    this.#put(least, { key, value, uses });
+    if (uses > this.#slots[least]!.uses) this.#replace(least, { key, value, uses });
   }
 
   delete(key: string): void {
@@ -79,18 +80,37 @@ export class FrequencyCache<Value> {
     this.#sketch = undefined;
   }
 
+  /** Whether it is kept without another having to go. */
+  #fits(key: string, value: Value): boolean {
+    const place = this.#places.get(key);
+    if (place !== undefined) this.#slots[place]!.value = value;
+    else if (this.#slots.length < this.#capacity) this.#put(this.#slots.length, { key, value, uses: 1 });
+    else return false;
+    return true;
+  }
+
+  #replace(place: number, slot: Slot<Value>): void {
+    const gone = this.#slots[place]!;
+    this.#places.delete(gone.key);
+    this.#sketch?.raise(gone.key, gone.uses);
+    this.#put(place, slot);
+  }
+
   #put(place: number, slot: Slot<Value>): void {
     this.#slots[place] = slot;
     this.#places.set(slot.key, place);
   }
 
+  /** Of the next ones: the first that was used but once, or the least used. The next search goes on behind it. */
   #leastUsed(): number {
-    let least = this.#hand % this.#slots.length;
-    for (let looked = 1; looked < LOOKED_AT; looked += 1) {
-      const other = (this.#hand + looked) % this.#slots.length;
+    const { length } = this.#slots;
+    let least = this.#hand % length;
+    let looked = 0;
+    for (; looked < Math.min(LOOKED_AT, length) && this.#slots[least]!.uses > 1; looked += 1) {
+      const other = (this.#hand + looked) % length;
       if (this.#slots[other]!.uses < this.#slots[least]!.uses) least = other;
     }
-    this.#hand = (this.#hand + LOOKED_AT) % this.#slots.length;
+    this.#hand = (this.#hand + Math.max(1, looked)) % length;
     return least;
   }
 
@@ -119,13 +139,13 @@ class FrequencySketch {
   }
 
   count(key: string): number {
-    let least = 255;
+    let least = MOST_USES;
     for (const at of this.#cells(key)) least = Math.min(least, this.#counts[at]!);
     return least;
   }
 
   raise(key: string, to: number): void {
-    const bounded = Math.min(255, to);
+    const bounded = Math.min(MOST_USES, to);
     for (const at of this.#cells(key)) this.#counts[at] = Math.max(this.#counts[at]!, bounded);
   }
 

@@ -8,7 +8,10 @@ export type CookieSigner = {
   index(data: string, signature: string): number;
 };
 
-/** Derived when the first cookie is met: machines bring none. The newest root key signs, all verify. Another app's key is another key, so a renamed cookie does not verify. */
+/**
+ * The newest root key signs, all verify. Another app's key is another key, so a renamed cookie does not verify. Derived when
+ * the first cookie is met: machines bring none.
+ */
 export function cookieSigner(rootKeys: RootKeys, appId: string): CookieSigner {
   let keys: KeyObject[] | undefined;
   const keysOfApp = (): KeyObject[] =>

@@ -59,7 +59,7 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
     });
     if (cached) cache.delete(name);
     const built = { provider, answer: provider.callback() };
-    cache.set(name, { built, revision, ring });
+    cache.offer(name, { built, revision, ring });
     return { ...built, snapshot };
   };
   const { registry } = deps;

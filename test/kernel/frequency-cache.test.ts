@@ -24,7 +24,7 @@ describe('a frequency cache', () => {
     let found = 0;
     for (let at = 0; at < 20_000; at += 1) {
       if (cache.get(`k${at % 400}`) !== undefined) found += 1;
-      else cache.set(`k${at % 400}`, at);
+      else cache.offer(`k${at % 400}`, at);
     }
     expect(found / 20_000, 'a quarter has room').to.be.within(0.2, 0.3);
   });
@@ -38,7 +38,7 @@ describe('a frequency cache', () => {
       // Zipf: the logarithm of the rank is uniform. 150 of 1,000 ranks are 0.725 of what is asked for.
       const key = `k${Math.floor(1001 ** random())}`;
       const value = cache.get(key);
-      if (value === undefined) cache.set(key, at);
+      if (value === undefined) cache.offer(key, at);
       if (at < 30_000) continue;
       asked += 1;
       if (value !== undefined) found += 1;
@@ -50,13 +50,22 @@ describe('a frequency cache', () => {
     const cache = new FrequencyCache<number>(100);
     const ask = (key: string): boolean => {
       const known = cache.get(key) !== undefined;
-      if (!known) cache.set(key, 1);
+      if (!known) cache.offer(key, 1);
       return known;
     };
-    for (let at = 0; at < 10_000; at += 1) ask(`old${at % 100}`);
+    for (let at = 0; at < 200_000; at += 1) ask(`old${at % 100}`);
     for (let at = 0; at < 20_000; at += 1) ask(`new${at % 100}`);
     const found = Array.from({ length: 100 }, (_, at) => ask(`new${at}`)).filter(Boolean).length;
     expect(found).to.be.greaterThan(90);
+  });
+
+  it('keeps what is set, however much was used before it: a token that is new is asked about next', () => {
+    const cache = new FrequencyCache<number>(100);
+    for (let token = 0; token < 1000; token += 1) {
+      cache.set(`t${token}`, token);
+      for (let use = 0; use < 20; use += 1) expect(cache.get(`t${token}`), `t${token}`).to.equal(token);
+    }
+    expect(cache.size).to.equal(100);
   });
 
   it('keeps its entries apart when some are deleted', () => {
