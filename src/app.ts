@@ -16,6 +16,7 @@ import { answering, type Route, routesOf, unused } from './http/route-table.ts';
 import { deriveKey, macOf } from './kernel/secret.ts';
 import { mutualTlsOf } from './oidc/client-authentication.ts';
 import { hosts } from './oidc/hosts.ts';
+import { directAnswers } from './oidc/direct/direct.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { protocolPages } from './oidc/pages.ts';
 import { protocolDoors } from './oidc/protocol-doors.ts';
@@ -149,6 +150,7 @@ function doors(
     mtls,
     outgoing,
   });
+  const direct = directAnswers({ ...state, cache, access, pages, log, count, mtls });
   const interactions = createInteractions({ ...state, providers });
   const { metrics, views } = http;
   const { hasher, breached } = parts;
@@ -169,6 +171,7 @@ function doors(
       providers,
       pages,
       mtls,
+      direct,
       admission: parts.admission,
       newcomers: newcomersOf(parts),
     }),

@@ -184,6 +184,7 @@ export const newcomersOf = (parts: Parts) =>
 
 export const countersOf = (metrics: Metrics) => ({
   tokenIssued: (grantType: string) => metrics.tokensIssued.inc({ grant_type: grantType }),
+  answeredDirectly: () => metrics.answeredDirectly.inc(),
   tokenHook: (result: string) => metrics.tokenHooks.inc({ result }),
 });
 

@@ -1,5 +1,5 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider';
-import type { AppSnapshot } from '../apps/app.ts';
+import type { App, AppSnapshot } from '../apps/app.ts';
 import { type Database, scoped } from '../storage/database.ts';
 import { type PersonJson, userById, userFromJson } from '../users/store.ts';
 import type { User } from '../users/user.ts';
@@ -67,16 +67,22 @@ export function accountFinder(db: Database, { app }: Pick<AppSnapshot, 'app'>) {
       claims: (use, requested) => {
         // For an ID token these are the scopes asked for; what counts is what was granted.
         const scope = ctx.oidc?.grant?.getOIDCScopeFiltered(new Set(requested.split(' '))) ?? requested;
-        return Promise.resolve({
-          ...customClaims(app.settings.custom_claims, user, { use: use as ClaimUse, scope }),
-          ...claimsOf(user),
-        });
+        return Promise.resolve(claimsAbout(app, user, { use: use as ClaimUse, scope }));
       },
     };
   };
 }
 
-/** The library leaves out what the scopes do not cover. */
+/** What an app says of its user in one place; more than the scopes cover, which whoever answers leaves out. */
+export const claimsAbout = (
+  { settings }: Pick<App, 'settings'>,
+  user: User,
+  at: { use: ClaimUse; scope: string },
+): { sub: string } & Record<string, unknown> => ({
+  ...customClaims(settings.custom_claims, user, at),
+  ...claimsOf(user),
+});
+
 function claimsOf(user: User): { sub: string } & Record<string, unknown> {
   const profile = user.profile as Record<string, unknown>;
   return {

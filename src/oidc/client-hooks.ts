@@ -5,7 +5,6 @@ import { apiOfAudience } from '../apps/apis/api.ts';
 
 /** What a client has to do and may do: the design's answers where the library asks. */
 export function clientHooks(snapshot: AppSnapshot) {
-  const { appId } = snapshot.app;
   const clientOf = (client: { clientId: string } | undefined) => snapshot.clients.get(client?.clientId ?? '');
   return {
     pkceRequired(_ctx: KoaContextWithOIDC, client: OidcClient): boolean {
@@ -20,21 +19,12 @@ export function clientHooks(snapshot: AppSnapshot) {
       return clientOf(client)?.allowedOrigins.includes(origin) ?? false;
     },
 
-    /**
-     * A client introspects its own tokens, an API those made for it, and the app's first client, the audience of all,
-     * all of them (RFC 7662 §2.1).
-     */
-    mayIntrospect(
+    mayIntrospect: (
       _ctx: KoaContextWithOIDC,
       client: OidcClient,
       token: { clientId?: string | undefined; aud?: string | string[] | undefined },
-    ): Promise<boolean> {
-      if (client.clientAuthMethod === 'none') return Promise.resolve(false);
-      const isItsServer = apiOfAudience(snapshot.apis, token.aud)?.serverClients.includes(client.clientId);
-      return Promise.resolve(
-        token.clientId === client.clientId || client.clientId === appId || isItsServer === true,
-      );
-    },
+    ): Promise<boolean> =>
+      Promise.resolve(client.clientAuthMethod !== 'none' && mayIntrospect(snapshot, client.clientId, token)),
 
     mayRevoke(
       _ctx: KoaContextWithOIDC,
@@ -44,4 +34,17 @@ export function clientHooks(snapshot: AppSnapshot) {
       return Promise.resolve(token.clientId === client.clientId);
     },
   };
+}
+
+/**
+ * A client that has shown who it is introspects its own tokens, an API those made for it, and the app's first client, the
+ * audience of all, all of them (RFC 7662 §2.1).
+ */
+export function mayIntrospect(
+  { app, apis }: Pick<AppSnapshot, 'app' | 'apis'>,
+  clientId: string,
+  token: { clientId?: string | undefined; aud?: string | string[] | undefined },
+): boolean {
+  if (token.clientId === clientId || clientId === app.appId) return true;
+  return apiOfAudience(apis, token.aud)?.serverClients.includes(clientId) ?? false;
 }

@@ -145,11 +145,12 @@ async function finish(
     cookies: cookiesAt(deps, ctx, at),
     body: undefined,
   });
-  const unit = new UnitOfWork(at.appId);
+  const unit = new UnitOfWork(at.appId, () => undefined);
   unit.memo.set('session-of-interaction', at.sessionUid);
+  const { provider } = source.build();
   const returnTo = await inUnitOfWork(unit, async () =>
-    source.provider
-      .interactionResult(request, ctx.res, await result(source.provider), { mergeWithLastSubmission: true })
+    provider
+      .interactionResult(request, ctx.res, await result(provider), { mergeWithLastSubmission: true })
       .catch((error: unknown) => {
         throw error instanceof errors.SessionNotFound ? interactionExpired() : error;
       }),

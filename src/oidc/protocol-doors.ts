@@ -14,8 +14,9 @@ import type { RootKeys } from '../kernel/secret.ts';
 import type { EphemeralStore } from '../storage/ephemeral.ts';
 import { jwtAlias } from './adapters/access-token-adapter.ts';
 import { admitBeginning } from './beginnings.ts';
-import type { MutualTls } from './client-authentication.ts';
 import { appsOfSessionCookies, narrowCookies, sessionCookieName } from './cookies.ts';
+import type { MutualTls } from './client-authentication.ts';
+import type { DirectAnswers } from './direct/direct.ts';
 import { onlyTheCode, rememberTypedCode, withoutCode } from './device/narrowed-code.ts';
 import { neutralDevicePage } from './device/neutral-page.ts';
 import { sharedDiscovery, sharedKeys } from './discovery.ts';
@@ -37,6 +38,7 @@ export type DoorsDeps = Pick<HttpDeps, 'views' | 'log'> & {
   providers: ProviderSource;
   pages: ProtocolPages;
   mtls: MutualTls;
+  direct: DirectAnswers;
   newcomers: Newcomers;
   admission: Admission;
   ephemeral: EphemeralStore;
@@ -112,7 +114,10 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
   if (visit.found === 'mixed') return refuseUnfound(ctx, deps, { ...visit, error: 'invalid_request' });
   const find = () => findProvider(deps, visit);
   let source = await find();
-  if (source) admitBeginning(ctx, deps, { ...visit, app: source.snapshot.app });
+  if (source) {
+    if (await deps.direct(ctx, { ...visit, body, source })) return;
+    admitBeginning(ctx, deps, { ...visit, app: source.snapshot.app });
+  }
   if (source && (await deps.newcomers(ctx, { ...visit, body, snapshot: source.snapshot })))
     source = await find();
   if (!source || !visit.found) return refuseUnfound(ctx, deps, visit);
@@ -142,7 +147,7 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
   ctx.respond = false;
   // The default of the outer server; the provider sets its own.
   ctx.res.statusCode = 404;
-  await source.answer(request, ctx.res);
+  await source.build().answer(request, ctx.res);
 }
 
 /** Requests that a browser brings. To sign out by POST every client may ask (RP-Initiated Logout 1.0 §2); a page asks the person. */

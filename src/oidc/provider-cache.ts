@@ -10,7 +10,8 @@ import { createRemoteKeys } from './remote-keys.ts';
 
 /** `answer`: the provider's whole stack of middleware, put together once. */
 type Built = { provider: Provider; answer: ReturnType<Provider['callback']> };
-type Found = Built & { snapshot: AppSnapshot; service: Service };
+/** `ring`: the keys of the issuer, in their parts. `build`: the provider, made now unless it is kept. */
+export type Found = { snapshot: AppSnapshot; service: Service; ring: KeyRing; build: () => Built };
 
 export type ProviderSource = {
   /** The provider of an app at an issuer, as of the app's present revision. undefined: no such app there. */
@@ -41,13 +42,13 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
     name: string,
     at: Pick<ProviderDeps, 'snapshot' | 'appId' | 'issuer'>,
     ring: KeyRing,
-  ): Omit<Found, 'service'> => {
+  ): Built => {
     const { snapshot, appId, issuer } = at;
     const { revision } = snapshot.app;
     const cached = cache.get(name);
     if (cached && cached.revision === revision && isSameRing(cached.ring, ring)) {
       cached.ring = ring;
-      return { ...cached.built, snapshot };
+      return cached.built;
     }
     const provider = createProvider({
       ...deps,
@@ -60,7 +61,7 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
     if (cached) cache.delete(name);
     const built = { provider, answer: provider.callback() };
     cache.offer(name, { built, revision, ring });
-    return { ...built, snapshot };
+    return built;
   };
   const { registry } = deps;
   const finder =
@@ -73,7 +74,8 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
       const service = snapshot ? serviceAt(deps.baseUrl, snapshot, issuer) : 'nothing';
       if (!snapshot || service === 'nothing') return undefined;
       const ring = issuer === 'shared' ? await sharedKeys() : registry.ringOf(snapshot);
-      return { ...build(`${issuer}:${appId}`, { snapshot, appId, issuer }, ring), service };
+      const name = `${issuer}:${appId}`;
+      return { snapshot, service, ring, build: () => build(name, { snapshot, appId, issuer }, ring) };
     };
   return {
     find: finder(registry.snapshot, registry.deploymentKeys),

@@ -1,14 +1,14 @@
 import type { EventEmitter } from 'node:events';
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { SigningKey } from '../apps/keys/signing-key.ts';
-import { digestOf, sameSecret } from '../kernel/secret.ts';
-import { Problem } from '../kernel/problem.ts';
 import { addIdTokenClaims } from './claims/token-claims.ts';
 import { narrowClientRules } from './client-authentication.ts';
+import { hasLiveSecret } from './client-secret.ts';
 import { allowAccountPages } from './account-pages.ts';
 import { type ConfigurationDeps, providerConfiguration } from './configuration.ts';
 import { widenSetCookies } from './cookies.ts';
 import { readHintsWith } from './id-token-hint.ts';
+import { answerFailure } from './failed-request.ts';
 import { claimOf } from './find-app.ts';
 import { completeFeatures, narrowFeatures } from './features/features.ts';
 import { tellInterval } from './features/device-flow.ts';
@@ -16,10 +16,10 @@ import { withResourceMetadata } from './protected-resources.ts';
 import type { RemoteKeys } from './remote-keys.ts';
 import { refuse } from './refusal.ts';
 import { shareContexts } from './request-context.ts';
+import { Problem } from '../kernel/problem.ts';
 import { nameSessions } from './session-ids.ts';
 import { nameSubjectTypes } from './subject.ts';
 import { completeSignOut } from './sign-out.ts';
-import { stateOf } from '../http/request-state.ts';
 import { registerTokenExchange } from './token-exchange/token-exchange.ts';
 import { inUnitOfWork, UnitOfWork } from './unit-of-work.ts';
 
@@ -58,16 +58,8 @@ export function createProvider(deps: ProviderDeps): Provider {
   nameSessions(provider);
   nameSubjectTypes(provider, deps.snapshot);
   Object.assign(provider.Client.prototype, {
-    /** Every live secret is compared; digests of 256 random bits need no slow hash. */
     compareClientSecret(this: { clientId: string }, presented: string): boolean {
-      const digest = digestOf(presented);
-      const live =
-        deps.snapshot.clients
-          .get(this.clientId)
-          ?.secrets.filter((secret) => !secret.expiresAt || secret.expiresAt.getTime() > Date.now()) ?? [];
-      let matches = false;
-      for (const secret of live) matches = sameSecret(secret.digest, digest) || matches;
-      return matches;
+      return hasLiveSecret(deps.snapshot.clients.get(this.clientId), presented);
     },
   });
 
@@ -76,16 +68,16 @@ export function createProvider(deps: ProviderDeps): Provider {
   narrowClientRules(provider, deps);
   allowAccountPages(provider, deps);
   provider.use(async (ctx: KoaContextWithOIDC, next: () => Promise<void>) => {
-    const unit = new UnitOfWork(deps.appId);
+    const unit = new UnitOfWork(deps.appId, () => ctx.oidc?.route);
     try {
       await inUnitOfWork(unit, next);
       const failure = failures.get(ctx.req);
-      if (failure !== undefined) return await answerFailure(deps, ctx, failure);
+      if (failure !== undefined) return await answerError(deps, ctx, failure);
       // Also on 4xx: what reuse revoked stays revoked.
       const refusal = await unit.commit(deps.db);
       if (refusal) await refuse(ctx, refusal, deps);
     } catch (error) {
-      await answerFailure(deps, ctx, error);
+      await answerError(deps, ctx, error);
     } finally {
       finish(ctx, deps);
     }
@@ -93,29 +85,10 @@ export function createProvider(deps: ProviderDeps): Provider {
   return provider;
 }
 
-/** The answer the library prepared is thrown away: its cookies and tokens were never committed. */
-async function answerFailure(deps: ProviderDeps, ctx: KoaContextWithOIDC, error: unknown): Promise<void> {
-  for (const name of ['set-cookie', 'location', 'www-authenticate']) ctx.remove(name);
-  if (error instanceof Problem && error.kind === 'invalid')
-    return refuse(ctx, { error: 'invalid_request', description: error.message }, deps);
-  const away = error instanceof Problem && error.kind === 'unavailable';
-  const fields = { err: error, app_id: deps.appId, request_id: stateOf(ctx).requestId };
-  if (away) deps.log.warn(fields, 'a store is away');
-  else deps.log.error(fields, 'request failed');
-  if (away) ctx.set('retry-after', '2');
-  ctx.status = away ? 503 : 500;
-  if (ctx.accepts('json', 'html') === 'html') {
-    if (away) deps.pages.unavailable(ctx, deps.snapshot.app);
-    else deps.pages.problem(ctx, { app: deps.snapshot.app, error: 'server_error', status: 500 });
-    return;
-  }
-  ctx.type = 'json';
-  ctx.body = away
-    ? {
-        error: 'temporarily_unavailable',
-        error_description: 'the service is temporarily unavailable, please try again',
-      }
-    : { error: 'server_error', error_description: 'something went wrong on our side' };
+async function answerError(deps: ProviderDeps, ctx: KoaContextWithOIDC, error: unknown): Promise<void> {
+  if (!(error instanceof Problem) || error.kind !== 'invalid') return answerFailure(deps, ctx, error);
+  ctx.remove('www-authenticate');
+  await refuse(ctx, { error: 'invalid_request', description: error.message }, deps);
 }
 
 function finish(ctx: KoaContextWithOIDC, deps: ProviderDeps): void {

@@ -22,12 +22,15 @@ type Added = HowToWrite & { write: Write };
  */
 export class UnitOfWork {
   readonly appId: string;
+  /** The library's name for the endpoint that is being asked; undefined where none is, or it is not known yet. */
+  readonly routeNow: () => string | undefined;
   /** What was read or written in this request, by kind and id. */
   readonly memo = new Map<string, unknown>();
   #writes: Added[] = [];
 
-  constructor(appId: string) {
+  constructor(appId: string, routeNow: () => string | undefined) {
     this.appId = appId;
+    this.routeNow = routeNow;
   }
 
   add(write: Write, how: HowToWrite = {}): void {
@@ -84,6 +87,9 @@ export function unitOfWork(): UnitOfWork {
   if (!unit) throw new Error('protocol state was touched outside a unit of work');
   return unit;
 }
+
+/** The endpoint of the request being served, by the library's name. */
+export const routeNow = (): string | undefined => unitOfWork().routeNow();
 
 export function inUnitOfWork<T>(unit: UnitOfWork, work: () => Promise<T>): Promise<T> {
   return current.run(unit, work);

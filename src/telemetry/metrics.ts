@@ -9,6 +9,7 @@ export const metricNames = {
   requestDuration: 'http_server_request_duration_seconds',
   signIns: 'latchkey_sign_ins_total',
   tokensIssued: 'latchkey_tokens_issued_total',
+  answeredDirectly: 'latchkey_direct_answers_total',
   tokenHooks: 'latchkey_token_hooks_total',
   mails: 'latchkey_mails_total',
   logoutTokens: 'latchkey_logout_tokens_total',
@@ -47,6 +48,11 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
       name: metricNames.tokensIssued,
       help: 'Answers of the token endpoint that held tokens.',
       labelNames: ['grant_type'],
+      registers,
+    }),
+    answeredDirectly: new Counter({
+      name: metricNames.answeredDirectly,
+      help: 'Requests of machines answered without the protocol library.',
       registers,
     }),
     mails: new Counter({

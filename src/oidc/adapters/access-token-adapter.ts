@@ -1,6 +1,5 @@
 import type { JWTPayload } from 'jose';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
-import { Provider } from 'oidc-provider';
 import { apiOfAudience } from '../../apps/apis/api.ts';
 import { isReservedClaim } from '../../apps/claims/names.ts';
 import { scoped } from '../../storage/database.ts';
@@ -14,7 +13,7 @@ import { rememberUser } from '../account.ts';
 import { isFapi } from '../features/fapi.ts';
 import { askedOfUserinfo } from '../features/claims-parameter.ts';
 import { subjectFor } from '../subject.ts';
-import { unitOfWork } from '../unit-of-work.ts';
+import { routeNow, unitOfWork } from '../unit-of-work.ts';
 import { type AdapterDeps, epochSeconds } from './adapter-deps.ts';
 import { cachedTokenState, rememberTokenState } from './cached-token-state.ts';
 import { rememberGrant, revokeAgain } from './grant-adapter.ts';
@@ -99,7 +98,7 @@ async function isAllowed(deps: AdapterDeps, claims: JWTPayload): Promise<boolean
 
 /** As `revokeAgain` does for a grant. */
 function buryAgain({ appId, cache }: AdapterDeps, jti: string): void {
-  if (!cache.isInUse || Provider.ctx?.oidc?.route !== 'revocation') return;
+  if (!cache.isInUse || routeNow() !== 'revocation') return;
   unitOfWork().add(async (tx) =>
     tx.afterCommit(() => cache.bury(appId, [{ kind: 'access_token', id: jti }])),
   );
@@ -140,7 +139,7 @@ function exchanged(deps: AdapterDeps, found: AdapterPayload, owner: string): Ada
   return rest;
 }
 
-const isUserinfo = (): boolean => Provider.ctx?.oidc?.route === 'userinfo';
+const isUserinfo = (): boolean => routeNow() === 'userinfo';
 
 /** For the app itself, or (but not at userinfo, which is none of them) for an API that it still has. */
 const isForUs = ({ appId, snapshot }: AdapterDeps, claims: JWTPayload): boolean =>

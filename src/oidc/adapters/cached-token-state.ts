@@ -1,6 +1,6 @@
-import { Provider } from 'oidc-provider';
 import type { AccessTokenState } from '../../users/grants/token-state.ts';
 import type { GrantPayload } from '../../users/grants/store.ts';
+import { routeNow } from '../unit-of-work.ts';
 import type { AdapterDeps } from './adapter-deps.ts';
 
 type Asked = { jti: string; sub: string; grantId: string | undefined; ttlSeconds: number };
@@ -20,7 +20,7 @@ export async function cachedTokenState(
   { appId, cache }: AdapterDeps,
   { jti, sub, grantId }: Asked,
 ): Promise<CachedTokenState | 'gone' | undefined> {
-  if (!cache.isInUse || Provider.ctx?.oidc?.route !== 'introspection') return undefined;
+  if (!cache.isInUse || routeNow() !== 'introspection') return undefined;
   // With Redis away the database answers.
   const read = (kind: 'access_token' | 'grant' | 'user', id: string) =>
     cache.read(appId, kind, id).catch(() => undefined);
@@ -46,7 +46,7 @@ export async function rememberTokenState(
   { jti, grantId, ttlSeconds }: Asked,
   state: AccessTokenState | undefined,
 ): Promise<void> {
-  if (!cache.isInUse || Provider.ctx?.oidc?.route !== 'introspection') return;
+  if (!cache.isInUse || routeNow() !== 'introspection') return;
   const value = JSON.stringify({ user_id: state?.user_id });
   const token = cache.fill(appId, { kind: 'access_token', id: jti, version: 1, value, ttlSeconds });
   if (!state || grantId === undefined) return token;

@@ -14,6 +14,16 @@ export function rememberGrant(grantId: string, payload: GrantPayload, remaining:
   unitOfWork().memo.set(`grant:${grantId}`, { payload, remaining });
 }
 
+/** The grant that this request has read, if it is that of this client and this person. */
+export function rememberedGrant(
+  grantId: string,
+  of: { clientId: string | undefined; accountId: string | undefined },
+): GrantPayload | undefined {
+  const seen = unitOfWork().memo.get(`grant:${grantId}`) as Seen | undefined;
+  const { clientId, accountId } = seen?.payload ?? {};
+  return clientId === of.clientId && accountId === of.accountId ? seen?.payload : undefined;
+}
+
 /**
  * A revocation that meets a dead token is acknowledged like any other (RFC 7009 §2.2). Whatever killed it may have died
  * itself before the cache knew, so that it is told again.

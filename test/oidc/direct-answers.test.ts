@@ -1,0 +1,321 @@
+import { expect } from 'chai';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
+import { issuerOf, makeApp, makeUser, signedIn, type TestClient } from '../support/sign-in.ts';
+import { type Answer, basic, call } from '../support/token-calls.ts';
+
+const ORDERS = 'https://orders.example/';
+const STOCK = 'https://stock.example/v1';
+
+/** How a request looks: what is not named is not sent. */
+type Asked = {
+  kind: 'own' | 'shared';
+  path: 'token' | 'introspect' | 'userinfo';
+  headers?: Record<string, string>;
+  /** As it is, so that fields can come twice and be badly encoded. */
+  form?: string;
+};
+
+/** Of all values of a list one, the same for the same seed and step. */
+function chooser(seed: number) {
+  let state = seed;
+  const next = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+  return <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]!;
+}
+
+for (const driver of drivers) {
+  describe(`what is answered without the library, and as it would, on ${driver}`, function () {
+    this.timeout(180_000);
+    let latchkey: TestLatchkey;
+    let shop: TestClient;
+    let worker: TestClient;
+    const clients: Record<string, TestClient> = {};
+    const tokens: Record<string, string> = {};
+
+    const addClient = async (body: object): Promise<TestClient> => {
+      const made = await latchkey.admin('POST', '/apps/shop/clients', body);
+      expect(made.status, JSON.stringify(made.body)).to.equal(201);
+      return { appId: 'shop', clientId: made.body.client_id, secret: made.body.client_secret };
+    };
+    const addApi = async (body: object): Promise<void> => {
+      const made = await latchkey.admin('POST', '/apps/shop/apis', body);
+      expect(made.status, JSON.stringify(made.body)).to.equal(201);
+    };
+    const set = async (path: string, body: object): Promise<void> => {
+      const changed = await latchkey.admin('PATCH', path, body);
+      expect(changed.status, JSON.stringify(changed.body)).to.equal(200);
+    };
+
+    before(async () => {
+      latchkey = await startTestLatchkey({ driver });
+      const settings = {
+        signing_algorithm: 'ES256',
+        custom_claims: [
+          { name: 'plan', from: 'metadata.plan', in: ['userinfo', 'access_token'], scope: null },
+          { name: 'team', from: 'metadata.team', in: ['userinfo'], scope: 'teams' },
+        ],
+      };
+      shop = await makeApp(latchkey, 'shop', { settings });
+      await set('/apps/shop/clients/shop', { scopes: ['teams'] });
+      await makeUser(latchkey, 'shop', 'ada@example.com', {
+        profile: { name: 'Ada', address: { country: 'GB' }, zoneinfo: 'Europe/London' },
+        metadata: { plan: 'gold', team: ['a', 'b'] },
+        locale: 'de',
+      });
+      const scope = (name: string, more: object = {}) => ({ name, description: name, ...more });
+      await addApi({
+        identifier: ORDERS,
+        name: 'Orders',
+        scopes: [scope('orders:read', { default: true }), scope('orders:write'), scope('orders:all')],
+        access_token_ttl: 120,
+      });
+      await addApi({ identifier: STOCK, name: 'Stock', scopes: [scope('stock:read')] });
+      const service = { name: 'Worker', type: 'service' };
+      const settingsOf = (more: object) => ({ settings: more });
+      const apiScopes = { api_scopes: { [ORDERS]: ['orders:read', 'orders:write'], [STOCK]: [] } };
+      worker = await addClient({ ...service, scopes: ['a', 'b:c'], ...settingsOf(apiScopes) });
+      clients['bare'] = await addClient({ ...service });
+      const posting = { token_endpoint_auth_method: 'client_secret_post' };
+      clients['posting'] = await addClient({ ...service, scopes: ['a'], ...settingsOf(posting) });
+      const bound = { dpop_bound_access_tokens: true };
+      clients['bound'] = await addClient({ ...service, scopes: ['a'], ...settingsOf(bound) });
+      clients['disabled'] = await addClient({ ...service, scopes: ['a'] });
+      await set(`/apps/shop/clients/${clients['disabled'].clientId}`, { disabled: true });
+      clients['pairwise'] = await addClient({
+        name: 'Other',
+        type: 'web',
+        redirect_uris: ['http://localhost:1/callback'],
+        settings: { subject_type: 'pairwise' },
+      });
+      const at = { email: 'ada@example.com' };
+      const everything = { scope: 'openid email profile phone address teams offline_access' };
+      for (const kind of ['own', 'shared'] as const) {
+        const held = await signedIn(latchkey, shop, { ...at, kind, parameters: everything });
+        tokens[`${kind} everything`] = held.tokens.access_token;
+        tokens[`${kind} refresh`] = held.tokens.refresh_token!;
+        const few = await signedIn(latchkey, shop, { ...at, kind, parameters: { scope: 'openid' } });
+        tokens[`${kind} openid`] = few.tokens.access_token;
+        const api = { scope: 'openid orders:read', resource: ORDERS };
+        tokens[`${kind} api`] = (
+          await signedIn(latchkey, shop, { ...at, kind, parameters: api })
+        ).tokens.access_token;
+        const form = 'grant_type=client_credentials&scope=a';
+        const { body } = await ask({ kind, path: 'token', headers: basic(worker), form });
+        tokens[`${kind} worker`] = body.access_token;
+      }
+      const other = await signedIn(latchkey, clients['pairwise'], { ...at, kind: 'own' });
+      tokens['own pairwise'] = other.tokens.access_token;
+    });
+    after(() => latchkey.stop());
+
+    const ask = ({ kind, path, headers = {}, form }: Asked, addition = ''): Promise<Answer> => {
+      const url = `${issuerOf(latchkey, 'shop', kind)}/${path}`;
+      if (form === undefined) return call(url + (addition && `?${addition}`), { headers });
+      return call(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+        body: form + (addition && `&${addition}`),
+      });
+    };
+    const answeredDirectly = async (): Promise<number> => {
+      const { text } = await call(`${latchkey.baseUrl}/metrics`);
+      return Number(/^latchkey_direct_answers_total (\d+)$/m.exec(text)?.[1] ?? 0);
+    };
+    /** How one answer says what another says, whatever was drawn and whenever it was. */
+    const sayingOf = ({ status, headers, body, text }: Answer): unknown => {
+      const said = Object.fromEntries(headers);
+      for (const name of ['date', 'x-request-id', 'content-length', 'keep-alive']) delete said[name];
+      if (!body?.access_token) return { status, said, text: body ?? text };
+      const { jti, iat, exp, ...claims } = decodeJwt(body.access_token);
+      expect(jti).to.match(/^[A-Za-z0-9_-]{43}$/);
+      expect(Math.abs(iat! - Date.now() / 1000)).to.be.below(30);
+      const token = { header: decodeProtectedHeader(body.access_token), claims, ttl: exp! - iat! };
+      return { status, said, names: Object.keys(body), body: { ...body, access_token: token } };
+    };
+    /** Nobody knows this parameter: the library ignores it, and what is direct leaves it to the library. */
+    const UNKNOWN = 'nobody_knows_this=1';
+    const both = async (asked: Asked): Promise<{ answer: Answer; direct: boolean }> => {
+      const before = await answeredDirectly();
+      const answer = await ask(asked);
+      const between = await answeredDirectly();
+      const byLibrary = await ask(asked, UNKNOWN);
+      expect(await answeredDirectly(), 'the library was asked').to.equal(between);
+      expect(sayingOf(answer), JSON.stringify(asked)).to.deep.equal(sayingOf(byLibrary));
+      return { answer, direct: between > before };
+    };
+    const isDirect = async (asked: Asked): Promise<Answer> => {
+      const { answer, direct } = await both(asked);
+      expect(direct, `answered directly: ${JSON.stringify(asked)}`).to.equal(true);
+      expect(answer.status).to.equal(200);
+      return answer;
+    };
+    const isLeft = async (asked: Asked, status: number): Promise<Answer> => {
+      const { answer, direct } = await both(asked);
+      expect(direct, `left to the library: ${JSON.stringify(asked)}`).to.equal(false);
+      expect(answer.status, answer.text).to.equal(status);
+      return answer;
+    };
+
+    for (const kind of ['own', 'shared'] as const) {
+      const token = (form: string, headers = basic(worker)): Asked => ({
+        kind,
+        path: 'token',
+        headers,
+        form: form ? `grant_type=client_credentials&${form}` : 'grant_type=client_credentials',
+      });
+      const encoded = encodeURIComponent(ORDERS);
+      const shown = ({ clientId, secret }: TestClient): string =>
+        `client_id=${clientId}&client_secret=${secret}`;
+
+      it(`tokens of service accounts, in every plain form (${kind} issuer)`, async () => {
+        await isDirect(token(''));
+        await isDirect(token('scope=a'));
+        await isDirect(token('scope=b%3Ac+a+b:c'));
+        await isDirect(token('', basic(clients['bare']!)));
+        await isDirect(token(`client_id=${worker.clientId}`));
+        await isDirect(token(`scope=a&${shown(worker)}`, {}));
+        await isDirect(token(`scope=a&${shown(clients['posting']!)}`, {}));
+        await isDirect(token('scope=a', basic(clients['posting']!)));
+        const { body } = await isDirect(token(`resource=${encoded}`));
+        expect(body.scope).to.equal('orders:read');
+        expect(body.expires_in).to.equal(120);
+        await isDirect(token(`resource=${encoded}&scope=orders:write+orders:read`));
+        await isDirect(token(`resource=${encodeURIComponent('https://ORDERS.example')}`));
+        await isDirect(token(`resource=${encodeURIComponent(STOCK)}`));
+      });
+
+      it(`and nothing else of tokens (${kind} issuer)`, async () => {
+        const wrong = { ...worker, secret: 'x'.repeat(43) };
+        await isLeft(token('', basic(wrong)), 401);
+        await isLeft(token('', basic(clients['disabled']!)), 401);
+        await isLeft(token('', {}), kind === 'own' ? 400 : 401);
+        await isLeft(token(shown(worker)), 400);
+        await isLeft(token(`client_id=${shop.clientId}`), 400);
+        await isLeft(token('', { authorization: `Bearer ${tokens[`${kind} worker`]}` }), 400).catch(
+          async () => isLeft(token('', { authorization: `Bearer ${tokens[`${kind} worker`]}` }), 401),
+        );
+        await isLeft(token('scope=a+c'), 400);
+        await isLeft(token('scope=a++b:c'), 400);
+        await isLeft(token('scope=a&scope=a'), 400);
+        await isLeft(token('scope=a&grant_type=client_credentials'), 400);
+        // It means something only together with its API.
+        await isLeft(token('scope=orders:read'), 400);
+        await isLeft(token('scope=openid'), 400);
+        await isLeft(token('scope='), 200);
+        await isLeft(token('scope=%FF'), 400);
+        await isLeft(token(`resource=${encoded}&scope=orders:all`), 400);
+        await isLeft(token(`resource=${encoded}&scope=stock:read`), 400);
+        await isLeft(token(`resource=${encoded}&resource=${encodeURIComponent(STOCK)}`), 400);
+        await isLeft(token(`resource=${encodeURIComponent(`${ORDERS}#x`)}`), 400);
+        await isLeft(token('resource=https%3A%2F%2Fnobody.example'), 400);
+        await isLeft(token('scope=a', basic(clients['bound']!)), 400);
+        await isLeft(token('scope=a', basic(shop)), 400);
+        await isLeft(token('scope=a', { ...basic(worker), dpop: 'x' }), 400);
+        await isLeft(token('scope=a', { ...basic(worker), origin: 'https://evil.example' }), 400);
+        await isLeft({ ...token(''), form: 'grant_type=password' }, 400);
+        await isLeft({ ...token(''), form: '' }, 400);
+      });
+
+      it(`introspection of good tokens, by whoever may (${kind} issuer)`, async () => {
+        const about = (name: string, by: TestClient, more = ''): Asked => ({
+          kind,
+          path: 'introspect',
+          headers: basic(by),
+          form: `token=${tokens[name]}${more}`,
+        });
+        for (const name of ['everything', 'openid', 'api', 'worker']) {
+          const { body } = await isDirect(about(`${kind} ${name}`, shop));
+          expect(body.active).to.equal(true);
+        }
+        await isDirect(about(`${kind} worker`, worker, '&token_type_hint=refresh_token'));
+        await isDirect({
+          ...about(`${kind} worker`, worker, `&${shown(worker)}`),
+          headers: {},
+        });
+        if (kind === 'own') {
+          await isDirect(about('own pairwise', shop));
+          await isDirect(about('own pairwise', clients['pairwise']!));
+          await isLeft(about('shared worker', worker), 200);
+        }
+        await isLeft(about(`${kind} everything`, worker), 200);
+        await isLeft(about(`${kind} refresh`, shop), 200);
+        await isLeft(about(`${kind} everything`, { ...shop, secret: 'wrong' }), 401);
+        await isLeft({ ...about(`${kind} worker`, shop), form: 'token=a.b.c' }, 200);
+        await isLeft({ ...about(`${kind} worker`, shop), form: 'token_type_hint=access_token' }, 400);
+      });
+
+      it(`userinfo, as far as the scopes go (${kind} issuer)`, async () => {
+        const about = (value: string, more: Record<string, string> = {}): Asked => ({
+          kind,
+          path: 'userinfo',
+          headers: { authorization: `Bearer ${value}`, ...more },
+        });
+        const { body } = await isDirect(about(tokens[`${kind} everything`]!));
+        expect(body).to.include({ name: 'Ada', email: 'ada@example.com', plan: 'gold', locale: 'de' });
+        expect(body.team).to.deep.equal(['a', 'b']);
+        const few = await isDirect(about(tokens[`${kind} openid`]!));
+        expect(Object.keys(few.body)).to.have.members(['sub', 'app_id', 'plan']);
+        if (kind === 'own') await isDirect(about(tokens['own pairwise']!));
+        await isLeft(about(tokens[`${kind} worker`]!), 401);
+        await isLeft(about(tokens[`${kind} api`]!), 401);
+        await isLeft(about('a.b.c'), 401);
+        await isLeft(about(tokens[`${kind} everything`]!, { origin: 'https://evil.example' }), 400);
+        await isLeft({ kind, path: 'userinfo' }, 401);
+      });
+
+      it(`requests put together by chance, never otherwise than the library (${kind} issuer)`, async () => {
+        const choose = chooser(kind === 'own' ? 7 : 11);
+        const pieces = [
+          'grant_type=client_credentials',
+          'grant_type=client_credentials',
+          'grant_type=refresh_token',
+          `client_id=${worker.clientId}`,
+          `client_id=${shop.clientId}`,
+          `client_secret=${worker.secret}`,
+          'client_secret=',
+          'scope=a',
+          'scope=a+b%3Ac',
+          'scope=a%20a',
+          'scope=%22',
+          'scope=nothing',
+          'scope',
+          '=a',
+          '%73cope=a',
+          'scope=%zz',
+          'Scope=b:c',
+          `resource=${encoded}`,
+          `resource=${encodeURIComponent(STOCK)}`,
+          'resource=orders',
+          `token=${tokens[`${kind} worker`]}`,
+          `token=${tokens[`${kind} everything`]}`,
+          'token_type_hint=access_token',
+          'audience=x',
+          '',
+        ];
+        const authorizations = [
+          basic(worker).authorization,
+          basic(worker).authorization,
+          basic(shop).authorization,
+          `basic  ${Buffer.from(`${worker.clientId}:${worker.secret}`).toString('base64')}`,
+          `BASIC ${Buffer.from(`${worker.clientId}:${worker.secret}`).toString('base64url')}`,
+          `Basic ${Buffer.from(`${worker.clientId}:${worker.secret}%20`).toString('base64')}`,
+          `Basic ${Buffer.from(`${worker.clientId}`).toString('base64')}`,
+          undefined,
+        ];
+        let direct = 0;
+        for (let round = 0; round < 150; round += 1) {
+          const chosen = Array.from({ length: choose([0, 1, 1, 2, 3, 4]) }, () => choose(pieces));
+          const form = [...choose([[], [pieces[0]!]]), ...chosen].join('&');
+          const authorization = choose([authorizations[0], choose(authorizations)]);
+          const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+          const found = await both({ kind, path: choose(['token', 'introspect'] as const), headers, form });
+          if (found.direct) direct += 1;
+        }
+        expect(direct).to.be.above(5);
+      });
+    }
+  });
+}
