@@ -1,6 +1,8 @@
+import type { Context } from 'koa';
 import { Provider } from 'oidc-provider';
 import type { AuditEvent } from '../events/event.ts';
 import { stateOf } from '../http/request-state.ts';
+import { unitOfWork } from './unit-of-work.ts';
 
 export type ProtocolAuthor = Pick<AuditEvent, 'actor' | 'clientId' | 'address' | 'userAgent' | 'requestId'>;
 
@@ -10,8 +12,11 @@ export type ProtocolAuthor = Pick<AuditEvent, 'actor' | 'clientId' | 'address' |
  */
 export function protocolAuthor(): ProtocolAuthor {
   const ctx = Provider.ctx;
-  if (!ctx) return { actor: { type: 'anonymous' } };
-  const clientId = ctx.oidc?.client?.clientId;
+  if (!ctx) return unitOfWork().author ?? { actor: { type: 'anonymous' } };
+  return authorOf(ctx, ctx.oidc?.client?.clientId);
+}
+
+export function authorOf(ctx: Pick<Context, 'req' | 'get'>, clientId: string | undefined): ProtocolAuthor {
   const { clientAddress, requestId } = stateOf(ctx);
   return {
     actor: clientId === undefined ? { type: 'anonymous' } : { type: 'client', id: clientId },

@@ -8,7 +8,7 @@ import type {
 } from 'oidc-provider';
 import { claimsAskedFor } from './features/claims-parameter.ts';
 import { type AskedResource, askedResources } from './resources.ts';
-import { type AppSnapshot, isRefreshBoundToSession, needsConsent } from '../apps/app.ts';
+import { type AppSnapshot, type Client, isRefreshBoundToSession, needsConsent } from '../apps/app.ts';
 
 /** What a client is given, and what ends with the session: the design's answers where the library asks. */
 export function grantHooks(snapshot: AppSnapshot, issuerUrl: string) {
@@ -43,10 +43,7 @@ export function grantHooks(snapshot: AppSnapshot, issuerUrl: string) {
       client: OidcClient,
       source: { scopes: Set<string> },
     ): Promise<boolean> {
-      const mode = clientOf(client)?.settings.refresh_tokens ?? 'never';
-      return Promise.resolve(
-        mode === 'always' || (mode === 'on_offline_access' && source.scopes.has('offline_access')),
-      );
+      return Promise.resolve(getsRefreshToken(clientOf(client), source.scopes));
     },
 
     expiresWithSession(
@@ -60,6 +57,11 @@ export function grantHooks(snapshot: AppSnapshot, issuerUrl: string) {
       return Promise.resolve(bound);
     },
   };
+}
+
+export function getsRefreshToken(client: Client | undefined, scopes: ReadonlySet<string>): boolean {
+  const mode = client?.settings.refresh_tokens ?? 'never';
+  return mode === 'always' || (mode === 'on_offline_access' && scopes.has('offline_access'));
 }
 
 function hasResources(grant: Grant, resources: AskedResource[]): boolean {

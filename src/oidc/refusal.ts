@@ -1,3 +1,4 @@
+import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { App } from '../apps/app.ts';
 import type { ProtocolPages } from './pages.ts';
@@ -23,10 +24,19 @@ export async function refuse(ctx: KoaContextWithOIDC, refusal: Refusal, deps: Re
       return;
     }
   }
-  if (FRONT_CHANNEL.has(route) || ctx.accepts('json', 'html') === 'html') {
-    deps.pages.problem(ctx, { app: deps.snapshot.app, error: refusal.error, status: 400 });
-    return;
-  }
+  if (FRONT_CHANNEL.has(route))
+    return deps.pages.problem(ctx, { app: deps.snapshot.app, error: refusal.error, status: 400 });
+  refuseClient(ctx, refusal, deps);
+}
+
+/** To a client's server, or as a page to whoever asks for one. */
+export function refuseClient(
+  ctx: Pick<Context, 'req' | 'status' | 'accepts' | 'type' | 'body'>,
+  refusal: Refusal,
+  deps: Pick<RefusalDeps, 'snapshot' | 'pages'>,
+): void {
+  if (ctx.accepts('json', 'html') === 'html')
+    return deps.pages.problem(ctx, { app: deps.snapshot.app, error: refusal.error, status: 400 });
   ctx.status = refusal.error === 'invalid_client' ? 401 : 400;
   ctx.type = 'json';
   ctx.body = { error: refusal.error, error_description: refusal.description };

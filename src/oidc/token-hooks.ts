@@ -84,7 +84,12 @@ function refreshLifetime(settings: AppSettings, ctx: KoaContextWithOIDC, token: 
   const rotation = ctx.oidc.entities.RotatedRefreshToken ? rotationOf() : undefined;
   // Derived, never drawn: a retry gets the byte-identical successor.
   if (rotation && token !== ctx.oidc.entities.RotatedRefreshToken) token.jti = rotation.successor;
+  return refreshSeconds(settings, token.totalLifetime());
+}
+
+/** How long a refresh token lives that is given now, so many seconds after the first of its family. */
+export function refreshSeconds(settings: AppSettings, familySeconds: number): number {
   // A token that is never rotated can not tell whether it is idle.
   const idle = settings.security_profile === 'fapi2' ? Infinity : settings.refresh_idle_ttl;
-  return Math.max(1, Math.min(idle, settings.refresh_absolute_ttl - token.totalLifetime()));
+  return Math.max(1, Math.min(idle, settings.refresh_absolute_ttl - familySeconds));
 }

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { ProtocolAuthor } from './author.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 
 /** An OAuth error that the end of a request decided on: something was spent by another request, or ended meanwhile. */
@@ -24,6 +25,8 @@ export class UnitOfWork {
   readonly appId: string;
   /** The library's name for the endpoint that is being asked; undefined where none is, or it is not known yet. */
   readonly routeNow: () => string | undefined;
+  /** Who asks, where that is known without the library. */
+  author: ProtocolAuthor | undefined;
   /** What was read or written in this request, by kind and id. */
   readonly memo = new Map<string, unknown>();
   #writes: Added[] = [];

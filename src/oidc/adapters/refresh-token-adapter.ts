@@ -12,7 +12,7 @@ import {
 import { audit } from '../../events/audit.ts';
 import type { AuditEvent } from '../../events/event.ts';
 import { rememberUser } from '../account.ts';
-import { type Refusal, unitOfWork, type Write } from '../unit-of-work.ts';
+import { type Refusal, routeNow, unitOfWork, type Write } from '../unit-of-work.ts';
 import { provedKey } from '../features/dpop.ts';
 import { type ProtocolAuthor, protocolAuthor } from '../author.ts';
 import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
@@ -62,7 +62,7 @@ export class RefreshTokenAdapter implements Adapter {
     const token = { ...onThisClock(payload, remaining), jti: value };
     const memo = unitOfWork().memo;
     // Elsewhere (introspection, revocation) a spent token is just spent.
-    const retry = Provider.ctx?.oidc?.route === 'token' ? sameSuccessor(stored, successors) : undefined;
+    const retry = routeNow() === 'token' ? sameSuccessor(stored, successors) : undefined;
     if (retry) {
       memo.set('rotation', { predecessor: value, successor: retry, kind: 'retry' } satisfies Rotation);
       return token;

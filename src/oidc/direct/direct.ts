@@ -1,15 +1,20 @@
 import type { Context } from 'koa';
+import type { Client } from '../../apps/app.ts';
 import { stateOf } from '../../http/request-state.ts';
 import type { AdapterDeps } from '../adapters/adapter-deps.ts';
+import { authorOf } from '../author.ts';
 import { answerFailure, type FailureDeps } from '../failed-request.ts';
 import { isFapi } from '../features/fapi.ts';
 import { issuerUrl, type IssuerKind, protocolRoutes } from '../issuers.ts';
 import type { Found } from '../provider-cache.ts';
+import { refuseClient } from '../refusal.ts';
 import { inUnitOfWork, UnitOfWork } from '../unit-of-work.ts';
-import { clientBySecret } from './client.ts';
-import { plainFields } from './form.ts';
+import { clientFields, clientOf } from './client.ts';
+import { type Form, plainFields } from './form.ts';
 import { introspected, introspectionFields } from './introspection.ts';
-import { machineToken, machineTokenFields } from './machine-token.ts';
+import { machineToken } from './machine-token.ts';
+import { redeemed } from './redemption.ts';
+import { refreshed } from './refresh.ts';
 import { userinfo } from './userinfo.ts';
 
 export type DirectDeps = Pick<AdapterDeps, 'db' | 'ephemeral' | 'cache' | 'access' | 'rootKeys' | 'mtls'> &
@@ -23,37 +28,71 @@ type Asked = { path: string; issuer: IssuerKind; body: string | undefined; sourc
 /** Whether the request has been answered. */
 export type DirectAnswers = (ctx: Context, asked: Asked) => Promise<boolean>;
 
-type Answer = Record<string, unknown> | undefined;
+/** What goes into the body, and which grant it was; undefined: the library has to answer. */
+type Answer = { body: Record<string, unknown>; grantType?: string } | undefined;
 type Door = {
   method: string;
   /** The library's name for it. */
   route: string;
-  answer(at: AdapterDeps, ctx: Context, body: string | undefined): Promise<Answer>;
+  answer(at: AdapterDeps, ctx: Context, unit: UnitOfWork, body: string | undefined): Promise<Answer>;
 };
+type AnswerClient = (
+  at: AdapterDeps,
+  client: Client,
+  form: Form,
+) => Promise<Record<string, unknown> | undefined>;
+
+const grants: ReadonlyMap<string | undefined, AnswerClient> = new Map([
+  ['client_credentials', machineToken],
+  ['refresh_token', refreshed],
+  ['authorization_code', redeemed],
+]);
+const tokenFields: ReadonlySet<string> = new Set([
+  ...clientFields,
+  'grant_type',
+  'scope',
+  'resource',
+  'refresh_token',
+  'code',
+  'code_verifier',
+  'redirect_uri',
+]);
 
 const doors: Readonly<Record<string, Door>> = {
   [protocolRoutes.token]: {
     method: 'POST',
     route: 'token',
-    answer: (at, ctx, body) => forClient(at, ctx, { body, fields: machineTokenFields, answer: machineToken }),
+    answer: async (at, ctx, unit, body) => {
+      // Whoever has to be asked before tokens are issued is asked by the library's hooks.
+      const form = at.snapshot.tokenHook ? undefined : plainFields(body, tokenFields);
+      const grantType = form?.['grant_type'];
+      const found = await forClient(at, ctx, { unit, form, answer: grants.get(grantType) });
+      return found && { body: found, grantType: grantType! };
+    },
   },
   [protocolRoutes.introspection]: {
     method: 'POST',
     route: 'introspection',
-    answer: (at, ctx, body) =>
-      forClient(at, ctx, { body, fields: introspectionFields, answer: introspected }),
+    answer: async (at, ctx, unit, body) => {
+      const form = plainFields(body, introspectionFields);
+      const found = await forClient(at, ctx, { unit, form, answer: introspected });
+      return found && { body: found };
+    },
   },
   [protocolRoutes.userinfo]: {
     method: 'GET',
     route: 'userinfo',
-    answer: (at, ctx) => userinfo(at, ctx.get('authorization') || undefined),
+    answer: async (at, ctx) => {
+      const found = await userinfo(at, ctx.get('authorization') || undefined);
+      return found && { body: found };
+    },
   },
 };
 
 /**
- * Answers the plainest of what machines ask most without the protocol library: a service account's token, and what is
- * known of a good access token (decision 0049). Only what the library would answer with 200 is answered here, and as it
- * would; whatever is unusual, doubtful or wrong is left to it, which alone knows how to refuse.
+ * Answers the plainest of what is asked most without the protocol library: tokens for services, codes and refresh tokens,
+ * and what is known of a good access token (decision 0049). Only what the library would answer with 200 is answered
+ * here, and as it would; whatever is unusual, doubtful or wrong is left to it, which alone knows how to refuse.
  */
 export function directAnswers(deps: DirectDeps): DirectAnswers {
   return async (ctx, { path, issuer, body, source }) => {
@@ -71,13 +110,18 @@ export function directAnswers(deps: DirectDeps): DirectAnswers {
     };
     try {
       const unit = new UnitOfWork(appId, () => door.route);
-      const answer = await inUnitOfWork(unit, () => door.answer(at, ctx, body));
+      const answer = await inUnitOfWork(unit, () => door.answer(at, ctx, unit, body));
       if (!answer) return false;
-      if (path === protocolRoutes.token) deps.count.tokenIssued('client_credentials');
-      deps.count.answeredDirectly();
       ctx.set('cache-control', 'no-store');
       ctx.vary('Origin');
-      ctx.body = answer;
+      // Also when another request was faster: what reuse revoked stays revoked.
+      const refusal = await unit.commit(deps.db);
+      deps.count.answeredDirectly();
+      if (refusal) refuseClient(ctx, refusal, { snapshot, pages: deps.pages });
+      else {
+        if (answer.grantType !== undefined) deps.count.tokenIssued(answer.grantType);
+        ctx.body = answer.body;
+      }
     } catch (error) {
       answerFailure({ ...deps, ...at }, ctx, error);
     }
@@ -92,14 +136,15 @@ const isPlain = (ctx: Context): boolean =>
   stateOf(ctx).clientCertificate === undefined &&
   !ctx.req.url!.includes('?');
 
-type OfClient = {
-  body: string | undefined;
-  fields: ReadonlySet<string>;
-  answer: typeof machineToken | typeof introspected;
-};
+type OfClient = { unit: UnitOfWork; form: Form | undefined; answer: AnswerClient | undefined };
 
-async function forClient(at: AdapterDeps, ctx: Context, { body, fields, answer }: OfClient): Promise<Answer> {
-  const form = plainFields(body, fields);
-  const client = form && clientBySecret(at, ctx.req.headers.authorization, form);
-  return client && answer(at, client, form);
+async function forClient(
+  at: AdapterDeps,
+  ctx: Context,
+  { unit, form, answer }: OfClient,
+): Promise<Record<string, unknown> | undefined> {
+  const client = form && answer && clientOf(at, ctx.req.headers.authorization, form);
+  if (!client) return undefined;
+  unit.author = authorOf(ctx, client.clientId);
+  return answer(at, client, form);
 }

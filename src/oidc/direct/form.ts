@@ -1,14 +1,13 @@
 /** More than any of our own requests; the library reads 56 kB. */
 const MOST_CHARACTERS = 16_384;
 
+export type Form = Readonly<Record<string, string>>;
+
 /**
  * The fields of an urlencoded form as every reader sees them: each known, given once, not empty and well encoded.
  * undefined: the library has to look at it.
  */
-export function plainFields(
-  text: string | undefined,
-  known: ReadonlySet<string>,
-): Record<string, string> | undefined {
+export function plainFields(text: string | undefined, known: ReadonlySet<string>): Form | undefined {
   if (text === undefined || text.length > MOST_CHARACTERS) return undefined;
   const fields: Record<string, string> = Object.create(null);
   for (const pair of text.split('&')) {
@@ -20,6 +19,12 @@ export function plainFields(
     fields[name] = value;
   }
   return fields;
+}
+
+/** Whether it holds nothing but these. */
+export function holdsOnly(form: Form, names: ReadonlySet<string>): boolean {
+  for (const name in form) if (!names.has(name)) return false;
+  return true;
 }
 
 function decoded(text: string): string | undefined {

@@ -1,10 +1,11 @@
-import type { Client } from '../../apps/app.ts';
+import { type Client, isConfidential } from '../../apps/app.ts';
 import { accessTokenAdapter, jwtAlias } from '../adapters/access-token-adapter.ts';
 import type { AdapterDeps } from '../adapters/adapter-deps.ts';
 import { rememberedGrant } from '../adapters/grant-adapter.ts';
 import { mayIntrospect } from '../client-hooks.ts';
 import { subjectFor } from '../subject.ts';
 import { clientFields } from './client.ts';
+import type { Form } from './form.ts';
 
 export const introspectionFields: ReadonlySet<string> = new Set([
   ...clientFields,
@@ -19,10 +20,11 @@ export const introspectionFields: ReadonlySet<string> = new Set([
 export async function introspected(
   at: AdapterDeps,
   client: Client,
-  { token }: Readonly<Record<string, string>>,
+  { token }: Form,
 ): Promise<Record<string, unknown> | undefined> {
   // Answers may be signed (RFC 9701).
-  if (at.snapshot.app.settings.features.jwt_introspection || token?.split('.').length !== 3) return undefined;
+  if (!isConfidential(client) || at.snapshot.app.settings.features.jwt_introspection) return undefined;
+  if (token?.split('.').length !== 3) return undefined;
   const value = jwtAlias + token;
   const found =
     (await accessTokenAdapter(at, 'AccessToken').find(value)) ??

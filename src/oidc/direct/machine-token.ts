@@ -1,20 +1,15 @@
 import { newSecret } from '../../kernel/secret.ts';
 import { type Api, allScopeNames } from '../../apps/apis/api.ts';
-import type { Client } from '../../apps/app.ts';
+import { type Client, isConfidential } from '../../apps/app.ts';
 import type { AdapterDeps } from '../adapters/adapter-deps.ts';
 import { epochSeconds } from '../adapters/adapter-deps.ts';
 import { resourceOf } from '../resources.ts';
 import { signJwt } from '../sign-jwt.ts';
 import { clientFields } from './client.ts';
+import { type Form, holdsOnly } from './form.ts';
 
-export const machineTokenFields: ReadonlySet<string> = new Set([
-  ...clientFields,
-  'grant_type',
-  'scope',
-  'resource',
-]);
+const FIELDS: ReadonlySet<string> = new Set([...clientFields, 'grant_type', 'scope', 'resource']);
 
-type Form = Readonly<Record<string, string>>;
 type Granted = { audience: string; scopes: readonly string[]; ttlSeconds: number };
 
 /**
@@ -26,12 +21,7 @@ export async function machineToken(
   client: Client,
   form: Form,
 ): Promise<Record<string, unknown> | undefined> {
-  if (form['grant_type'] !== 'client_credentials' || client.type !== 'service') return undefined;
-  const { settings } = client;
-  if (settings.dpop_bound_access_tokens || settings.tls_client_certificate_bound_access_tokens)
-    return undefined;
-  // Who is asked before tokens are issued is asked by the library's hooks.
-  if (at.snapshot.tokenHook) return undefined;
+  if (client.type !== 'service' || !isConfidential(client) || !holdsOnly(form, FIELDS)) return undefined;
   const granted = form['resource'] === undefined ? forApp(at, client, form) : forApi(at, client, form);
   if (!granted) return undefined;
   const { audience, scopes, ttlSeconds } = granted;

@@ -1,10 +1,10 @@
-import type { AppSnapshot } from '../../apps/app.ts';
-import { claimsAbout, claimsConfiguration, liveUser } from '../account.ts';
+import { claimsAbout, liveUser } from '../account.ts';
 import { accessTokenAdapter } from '../adapters/access-token-adapter.ts';
 import type { AdapterDeps } from '../adapters/adapter-deps.ts';
 import { rememberedGrant } from '../adapters/grant-adapter.ts';
 import { canBeServed } from '../client-authentication.ts';
 import { subjectFor } from '../subject.ts';
+import { grantedScopes, pickClaims } from './claims.ts';
 
 /**
  * The claims that a Bearer token is good for (OIDC Core §5.3.2). undefined: no such token, one that is bound to a key or a
@@ -29,31 +29,7 @@ export async function userinfo(
   const granted = grantedScopes(grant, scopes);
   if (!granted) return undefined;
   const claims = claimsAbout(snapshot.app, user, { use: 'userinfo', scope: granted.join(' ') });
-  // Those that others answer for are for the library to hand on (OIDC Core §5.6.2).
-  if ('_claim_names' in claims) return undefined;
-  const answer: Record<string, unknown> = {};
-  for (const name of namesOf(snapshot, granted)) if (Object.hasOwn(claims, name)) answer[name] = claims[name];
-  if ('sub' in answer) answer['sub'] = subjectFor(snapshot, clientId!, accountId!);
+  const answer = pickClaims(snapshot, claims, granted);
+  if (answer && 'sub' in answer) answer['sub'] = subjectFor(snapshot, clientId!, accountId!);
   return answer;
-}
-
-/** Those of the token's that the person allowed. undefined: something was refused, one by one. */
-function grantedScopes(
-  { openid, rejected }: Record<string, unknown>,
-  ofToken: readonly string[],
-): string[] | undefined {
-  const { scope } = (openid ?? {}) as { scope?: unknown };
-  if (rejected !== undefined || typeof scope !== 'string') return undefined;
-  return scope.split(' ').filter((granted) => ofToken.includes(granted));
-}
-
-type ByScope = Readonly<Record<string, null | readonly string[]>>;
-const configurations = new WeakMap<AppSnapshot, ByScope>();
-
-/** Names of the claims that these scopes give. */
-function namesOf(snapshot: AppSnapshot, scopes: readonly string[]): string[] {
-  let byScope = configurations.get(snapshot);
-  if (!byScope)
-    configurations.set(snapshot, (byScope = claimsConfiguration(snapshot.app.settings.custom_claims)));
-  return scopes.flatMap((scope) => (Object.hasOwn(byScope, scope) && byScope[scope]) || []);
 }
