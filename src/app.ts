@@ -134,14 +134,13 @@ function doors(
   const { config, log, version } = options;
   const { db, ephemeral, cache } = stores;
   const { baseUrl, jwksMaxAge } = config;
-  const published = { jwksMaxAge };
   const pages = protocolPages(http);
   const count = countersOf(http.metrics);
   const state = { baseUrl, db, ephemeral, registry, rootKeys: jobs.rootKeys };
   const mtls = mutualTlsOf(config);
   const providers = createProviderCache({
     ...state,
-    ...published,
+    jwksMaxAge,
     cache,
     access,
     pages,
@@ -152,10 +151,9 @@ function doors(
   });
   const direct = directAnswers({ ...state, cache, access, pages, log, count, mtls });
   const interactions = createInteractions({ ...state, providers });
-  const { metrics, views } = http;
   const { hasher, breached } = parts;
   const people = { access, hasher, breached, mail: jobs, places };
-  const signIn = { ...state, ...people, views, metrics, config, interactions };
+  const signIn = { ...state, ...people, views: http.views, metrics: http.metrics, config, interactions };
   const health = {
     version,
     database: stores.checkDatabase,
@@ -166,7 +164,7 @@ function doors(
     hosts({ config, registry, domains, log }),
     protocolDoors({
       ...http,
-      ...published,
+      jwksMaxAge,
       ...state,
       providers,
       pages,
@@ -175,7 +173,7 @@ function doors(
       admission: parts.admission,
       newcomers: newcomersOf(parts),
     }),
-    operationsRoutes({ config, health, metrics }),
+    operationsRoutes({ config, health, metrics: http.metrics }),
     assets.middleware,
     brandingRoutes({ db, registry }),
     protectedResources({ baseUrl, registry }),

@@ -1,6 +1,6 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider';
 import type { App, AppSnapshot } from '../apps/app.ts';
-import { type Database, scoped } from '../storage/database.ts';
+import { type Database, lookingUp } from '../storage/database.ts';
 import { type PersonJson, userById, userFromJson } from '../users/store.ts';
 import type { User } from '../users/user.ts';
 import type { CustomClaim } from '../apps/claims/custom-claim.ts';
@@ -46,7 +46,7 @@ export function claimsConfiguration(custom: readonly CustomClaim[]) {
 export async function liveUser(db: Database, appId: string, sub: string): Promise<User | undefined> {
   const memo = unitOfWork().memo;
   const seen = memo.get(`user:${sub}`) as User | undefined;
-  const user = seen ?? (await userById(scoped(db, appId), appId, sub));
+  const user = seen ?? (await userById(lookingUp(db, appId), appId, sub));
   if (!user || user.disabledAt) return undefined;
   memo.set(`user:${sub}`, user);
   return user;

@@ -1,10 +1,7 @@
 import type { Context } from 'koa';
 import { Provider } from 'oidc-provider';
-import type { AuditEvent } from '../events/event.ts';
 import { stateOf } from '../http/request-state.ts';
-import { unitOfWork } from './unit-of-work.ts';
-
-export type ProtocolAuthor = Pick<AuditEvent, 'actor' | 'clientId' | 'address' | 'userAgent' | 'requestId'>;
+import { type ProtocolAuthor, unitOfWork } from './unit-of-work.ts';
 
 /**
  * Which client does something at a protocol endpoint and from where, for the audit trail. To be asked while the request

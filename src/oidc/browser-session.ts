@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import { digestOf, type RootKeys } from '../kernel/secret.ts';
-import { type Database, scoped } from '../storage/database.ts';
+import { type Database, lookingUp } from '../storage/database.ts';
 import { liveSessionByDigest } from '../users/sessions/store.ts';
 import { cookieSigner } from './cookie-signer.ts';
 import { sessionCookieName } from './cookies.ts';
@@ -33,7 +33,7 @@ export async function browserSession(
   const signature = cookieOf(ctx, `${name}.sig`);
   if (!value || !signature) return undefined;
   if (!cookieSigner(deps.rootKeys, appId).verify(`${name}=${value}`, signature)) return undefined;
-  const stored = await liveSessionByDigest(scoped(deps.db, appId), appId, digestOf(value));
+  const stored = await liveSessionByDigest(lookingUp(deps.db, appId), appId, digestOf(value));
   return (
     stored && {
       uid: stored.uid,

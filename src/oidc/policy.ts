@@ -2,7 +2,7 @@ import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { type AppSnapshot, isSelfAsserted, needsConsent } from '../apps/app.ts';
 import { askForAccounts, askForSecondFactor, refuseUnmetAcr } from './requested-prompts.ts';
 import type { RootKeys } from '../kernel/secret.ts';
-import { type Database, scoped } from '../storage/database.ts';
+import { type Database, lookingUp } from '../storage/database.ts';
 import { enrolledFactors, hasFactor } from '../users/factors/enrolled.ts';
 import { deviceConfirmation } from './features/device-flow.ts';
 
@@ -41,7 +41,7 @@ export function interactionRules(
   refuseUnmetAcr(policy, settings);
   if (settings.second_factor !== 'off')
     askForSecondFactor(policy, async (userId) =>
-      hasFactor(await enrolledFactors(scoped(db, appId), appId, userId)),
+      hasFactor(await enrolledFactors(lookingUp(db, appId), appId, userId)),
     );
   // Behind the sign-in, before consent.
   if (settings.features.device_authorization) policy.add(deviceConfirmation(appId, rootKeys), 1);

@@ -1,9 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { ProtocolAuthor } from './author.ts';
+import type { AuditEvent } from '../events/event.ts';
 import type { Database, Transaction } from '../storage/database.ts';
 
 /** An OAuth error that the end of a request decided on: something was spent by another request, or ended meanwhile. */
 export type Refusal = { error: string; description: string };
+
+/** Which client does something at a protocol endpoint, and from where. */
+export type ProtocolAuthor = Pick<AuditEvent, 'actor' | 'clientId' | 'address' | 'userAgent' | 'requestId'>;
 
 export type Write = (tx: Transaction) => Promise<Refusal | undefined | void>;
 

@@ -13,6 +13,7 @@ import {
   scopeOf,
 } from './scoped-query.ts';
 import { send, type Sending } from './one-message.ts';
+import { type Loan, SharedConnection } from './shared-connection.ts';
 import type { Statement } from './sql.ts';
 
 /** Runs statements inside one transaction. */
@@ -84,6 +85,7 @@ export class Database {
   readonly #pool: pg.Pool;
   readonly #broken = new WeakMap<pg.PoolClient, Error>();
   readonly #pooler: Pooler;
+  readonly #shared = new SharedConnection(() => this.#connect());
   readonly #observe: DatabaseOptions['observe'];
   readonly #observeCommit: DatabaseOptions['observeCommit'];
 
@@ -118,12 +120,34 @@ export class Database {
     appId: string | undefined,
     statement: Statement,
   ): Promise<Row[]> {
+    return this.#alone(appId, statement);
+  }
+
+  /**
+   * The same for a statement that finds its rows by their keys and waits for no lock: it shares a connection with others
+   * of its kind (shared-connection.ts).
+   */
+  async lookUp<Row = Record<string, unknown>>(
+    appId: string | undefined,
+    statement: Statement,
+  ): Promise<Row[]> {
+    // Behind a pooler a connection is none for longer than a transaction.
+    return this.#pooler === undefined
+      ? this.#alone(appId, statement, () => this.#shared.borrow())
+      : this.query(appId, statement);
+  }
+
+  async #alone<Row>(
+    appId: string | undefined,
+    statement: Statement,
+    borrow?: () => Promise<Loan>,
+  ): Promise<Row[]> {
     return this.#withClient(async (client) => {
       this.#observe?.(statement);
       const { rows } = await send(client, statement, this.#sending(scopeOf(appId, this.#pooler)));
       this.#observeCommit?.([statement]);
       return rows as Row[];
-    });
+    }, borrow);
   }
 
   /** Several statements, all or nothing. Commits when `work` resolves, rolls back when it throws. */
@@ -216,19 +240,26 @@ export class Database {
     throw outOfTime();
   }
 
-  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    let client: pg.PoolClient;
+  /** A connection for this alone. */
+  readonly #own = async (): Promise<Loan> => {
+    const client = await this.#connect();
+    return { client, end: (broken) => client.release(broken) };
+  };
+
+  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>, borrow = this.#own): Promise<T> {
+    let loan: Loan;
     // Whoever would only wait for a time-out is told so now, and may come again when it makes sense.
     if (this.#pool.waitingCount >= MOST_WAITING)
       throw unavailable('Postgres', new Error(`${MOST_WAITING} are waiting for a connection already`));
     try {
-      client = await this.#connect();
+      loan = await borrow();
     } catch (error) {
       // No time-out ends this one, so it is none of those that may come again.
       if (/unsupported startup parameter/.test((error as Error).message))
         throw new Error('a connection pooler is in front of Postgres: set DATABASE_POOLER', { cause: error });
       throw unavailable('Postgres', error);
     }
+    const { client } = loan;
     try {
       return await work(client);
     } catch (error) {
@@ -237,7 +268,7 @@ export class Database {
       this.#broken.set(client, error as Error);
       throw unavailable('Postgres', error);
     } finally {
-      client.release(this.#broken.get(client));
+      loan.end(this.#broken.get(client));
     }
   }
 }
@@ -257,4 +288,9 @@ export type Queryable = Pick<Transaction, 'query'>;
 /** The database narrowed to one app, for single statements outside a transaction. */
 export function scoped(db: Database, appId: string): Queryable {
   return { query: (statement) => db.query(appId, statement) };
+}
+
+/** The same for statements that find their rows by their keys and wait for no lock. */
+export function lookingUp(db: Database, appId: string): Queryable {
+  return { query: (statement) => db.lookUp(appId, statement) };
 }

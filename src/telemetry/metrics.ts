@@ -44,17 +44,7 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
       labelNames: ['method', 'result'],
       registers,
     }),
-    tokensIssued: new Counter({
-      name: metricNames.tokensIssued,
-      help: 'Answers of the token endpoint that held tokens.',
-      labelNames: ['grant_type'],
-      registers,
-    }),
-    answeredDirectly: new Counter({
-      name: metricNames.answeredDirectly,
-      help: 'Requests of machines answered without the protocol library.',
-      registers,
-    }),
+    ...tokenMetrics(registers),
     mails: new Counter({
       name: metricNames.mails,
       help: 'Mails, by result: sent, failed, retried, expired.',
@@ -75,16 +65,32 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
       labelNames: ['result'],
       registers,
     }),
+    followReplica: (state: Parameters<typeof addReplicaMetrics>[1]) => addReplicaMetrics(registers, state),
+    /** The text of /metrics: of all processes, where this is one of several. */
+    text: scrapeOfAll(registry) ?? (() => registry.metrics()),
+    contentType: registry.contentType,
+  };
+}
+
+function tokenMetrics(registers: Registry[]) {
+  return {
+    tokensIssued: new Counter({
+      name: metricNames.tokensIssued,
+      help: 'Answers of the token endpoint that held tokens.',
+      labelNames: ['grant_type'],
+      registers,
+    }),
+    answeredDirectly: new Counter({
+      name: metricNames.answeredDirectly,
+      help: 'Requests of machines answered without the protocol library.',
+      registers,
+    }),
     tokenHooks: new Counter({
       name: metricNames.tokenHooks,
       help: 'Calls of token hooks, by result.',
       labelNames: ['result'],
       registers,
     }),
-    followReplica: (state: Parameters<typeof addReplicaMetrics>[1]) => addReplicaMetrics(registers, state),
-    /** The text of /metrics: of all processes, where this is one of several. */
-    text: scrapeOfAll(registry) ?? (() => registry.metrics()),
-    contentType: registry.contentType,
   };
 }
 

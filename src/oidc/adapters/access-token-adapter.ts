@@ -2,7 +2,7 @@ import type { JWTPayload } from 'jose';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { apiOfAudience } from '../../apps/apis/api.ts';
 import { isReservedClaim } from '../../apps/claims/names.ts';
-import { scoped } from '../../storage/database.ts';
+import { lookingUp } from '../../storage/database.ts';
 import {
   accessTokenState,
   type AccessTokenState,
@@ -88,7 +88,7 @@ async function isAllowed(deps: AdapterDeps, claims: JWTPayload): Promise<boolean
   const asked = askedOf(claims);
   const known = await cachedTokenState(deps, asked);
   if (known) return known !== 'gone';
-  if (await isDenied(scoped(deps.db, deps.appId), deps.appId, asked.jti)) {
+  if (await isDenied(lookingUp(deps.db, deps.appId), deps.appId, asked.jti)) {
     buryAgain(deps, asked.jti);
     return false;
   }
@@ -116,7 +116,7 @@ async function liveState(
   const known = await cachedTokenState(deps, asked);
   if (known) return known === 'gone' ? undefined : known;
   const { appId } = deps;
-  const state = await accessTokenState(scoped(deps.db, appId), { appId, jti: asked.jti, grantId });
+  const state = await accessTokenState(lookingUp(deps.db, appId), { appId, jti: asked.jti, grantId });
   if (state) await rememberTokenState(deps, asked, state);
   return state;
 }

@@ -1,6 +1,6 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { digestOf } from '../../kernel/secret.ts';
-import { scoped } from '../../storage/database.ts';
+import { lookingUp } from '../../storage/database.ts';
 import { spend } from '../../storage/spent.ts';
 import { redeemCodeForRefreshToken } from '../../users/grants/rotation.ts';
 import { codeState } from '../../users/grants/token-state.ts';
@@ -33,7 +33,7 @@ export function codeAdapter(deps: AdapterDeps): Adapter {
       const found = await deps.ephemeral.get(appId, key(digest));
       if (!found) return undefined;
       const payload = JSON.parse(found.value) as AdapterPayload;
-      const state = await codeState(scoped(deps.db, appId), {
+      const state = await codeState(lookingUp(deps.db, appId), {
         appId,
         kind: 'code',
         digest,

@@ -3,7 +3,7 @@ import { Provider } from 'oidc-provider';
 import { isRefreshBoundToSession } from '../../apps/app.ts';
 import { audit } from '../../events/audit.ts';
 import type { AuditEvent } from '../../events/event.ts';
-import { scoped } from '../../storage/database.ts';
+import { lookingUp } from '../../storage/database.ts';
 import { type GrantPayload, liveGrant, saveGrant, type StoredGrant } from '../../users/grants/store.ts';
 import { protocolAuthor } from '../author.ts';
 import { unitOfWork, type Write } from '../unit-of-work.ts';
@@ -142,7 +142,7 @@ export class GrantAdapter implements Adapter {
     const found = await cache.read(appId, 'grant', grantId);
     if (found === 'gone') return undefined;
     if (found !== undefined) return JSON.parse(found) as StoredGrant;
-    const stored = await liveGrant(scoped(db, appId), appId, grantId);
+    const stored = await liveGrant(lookingUp(db, appId), appId, grantId);
     if (stored) {
       const value = JSON.stringify(stored);
       await cache.fill(appId, {

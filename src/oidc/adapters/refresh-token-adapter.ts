@@ -1,7 +1,7 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { Provider } from 'oidc-provider';
 import { deriveKey, digestOf, macOf } from '../../kernel/secret.ts';
-import { type Queryable, scoped, type Transaction } from '../../storage/database.ts';
+import { lookingUp, type Queryable, type Transaction } from '../../storage/database.ts';
 import { rotateRefreshToken } from '../../users/grants/rotation.ts';
 import {
   insertRefreshToken,
@@ -12,9 +12,9 @@ import {
 import { audit } from '../../events/audit.ts';
 import type { AuditEvent } from '../../events/event.ts';
 import { rememberUser } from '../account.ts';
-import { type Refusal, routeNow, unitOfWork, type Write } from '../unit-of-work.ts';
+import { type ProtocolAuthor, type Refusal, routeNow, unitOfWork, type Write } from '../unit-of-work.ts';
 import { provedKey } from '../features/dpop.ts';
-import { type ProtocolAuthor, protocolAuthor } from '../author.ts';
+import { protocolAuthor } from '../author.ts';
 import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
 import { jwtAlias } from './access-token-adapter.ts';
 import { rememberGrant, revokeAgain } from './grant-adapter.ts';
@@ -49,7 +49,7 @@ export class RefreshTokenAdapter implements Adapter {
     if (value.startsWith(jwtAlias)) return undefined;
     const successors = this.#successorsOf(value, await provedKey(Provider.ctx, this.#deps.snapshot));
     // In one statement with its grant and its person: a cache would answer no sooner, and never knew who is disabled.
-    const stored = await this.#read(scoped(this.#deps.db, this.#deps.appId), value);
+    const stored = await this.#read(lookingUp(this.#deps.db, this.#deps.appId), value);
     if (!stored) {
       revokeAgain(this.#deps, { digest: digestOf(value) });
       return undefined;

@@ -4,7 +4,7 @@ import { Provider } from 'oidc-provider';
 import { seconds } from '../../kernel/duration.ts';
 import { newId } from '../../kernel/id.ts';
 import { digestOf } from '../../kernel/secret.ts';
-import { scoped } from '../../storage/database.ts';
+import { lookingUp } from '../../storage/database.ts';
 import {
   type ClientUse,
   insertSession,
@@ -50,7 +50,7 @@ export class SessionAdapter implements Adapter {
     const seen = unitOfWork().memo.get(`session:${digest}`) as Known | undefined;
     if (seen) return present(seen, id);
     const stored = await this.#read('session', digest, () =>
-      liveSessionByDigest(scoped(db, appId), appId, digest),
+      liveSessionByDigest(lookingUp(db, appId), appId, digest),
     );
     if (stored === 'gone') return undefined;
     if (stored) return present(remember(stored), id);
@@ -66,7 +66,7 @@ export class SessionAdapter implements Adapter {
     const seen = unitOfWork().memo.get(`session-uid:${uid}`) as Known | undefined;
     if (seen) return present(seen, undefined);
     const stored = await this.#read('session_uid', uid, () =>
-      liveSessionByUid(scoped(db, appId), appId, uid),
+      liveSessionByUid(lookingUp(db, appId), appId, uid),
     );
     return stored === 'gone' || !stored ? undefined : present(remember(stored), undefined);
   }

@@ -1,4 +1,4 @@
-import { scoped } from '../../storage/database.ts';
+import { lookingUp, scoped } from '../../storage/database.ts';
 import type { Database } from '../../storage/database.ts';
 import { isKnownDevice } from '../../users/devices/store.ts';
 import { originOf, type Attempt, subjectOf } from './attempt.ts';
@@ -12,7 +12,7 @@ export async function isDeviceKnown(
   db: Database,
   at: { appId: string; userId: string | undefined; device: string | undefined },
 ): Promise<boolean> {
-  return isKnownDevice(scoped(db, at.appId), at.appId, at.userId ?? NOBODY, at.device ?? '');
+  return isKnownDevice(lookingUp(db, at.appId), at.appId, at.userId ?? NOBODY, at.device ?? '');
 }
 
 /** Counts an attempt as failed before its secret is looked at. A success takes it back (`completeSignIn`). */

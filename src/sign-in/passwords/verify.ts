@@ -1,4 +1,4 @@
-import { scoped } from '../../storage/database.ts';
+import { lookingUp } from '../../storage/database.ts';
 import { claimantOf } from '../../users/passwords/store.ts';
 import type { SignInDeps } from '../deps.ts';
 import type { Attempt } from '../lockout/attempt.ts';
@@ -22,7 +22,7 @@ export async function verifyPassword(
 ): Promise<Verified> {
   const { appId, email, password, device } = claimed;
   return deps.hasher.inTurn(async ({ hash, verify }) => {
-    const claimant = await claimantOf(scoped(deps.db, appId), { appId, email, device: device ?? '' });
+    const claimant = await claimantOf(lookingUp(deps.db, appId), { appId, email, device: device ?? '' });
     const { userId, hash: stored, decoy, knowsDevice } = claimant;
     const at = { appId, identifier: email, device, isKnown: knowsDevice };
     const attempt = await reserveAttemptFrom(deps.db, at);

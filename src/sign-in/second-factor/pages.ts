@@ -1,4 +1,4 @@
-import { scoped } from '../../storage/database.ts';
+import { lookingUp } from '../../storage/database.ts';
 import { enrolledFactors } from '../../users/factors/enrolled.ts';
 import { goTo } from '../onward.ts';
 import { sentence, show } from '../page.ts';
@@ -12,7 +12,7 @@ export const factorPages: FactorPages = { challenge: showChallenge, enrolment: s
 
 async function showChallenge(step: PendingStep, page: FactorPage): Promise<void> {
   const { ctx, deps, appId, pending, snapshot } = step;
-  const theirs = await enrolledFactors(scoped(deps.db, appId), appId, pending.userId);
+  const theirs = await enrolledFactors(lookingUp(deps.db, appId), appId, pending.userId);
   const here = secondFactors.find((factor) => isHere(step, factor));
   // They have used it up, or it was taken away meanwhile: what is due is another question now.
   if (here && !theirs.includes(here.name)) return goTo(ctx, `${interactionPath(step)}/second-factor`);

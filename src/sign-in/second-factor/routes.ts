@@ -1,5 +1,5 @@
 import type Router from '@koa/router';
-import { scoped } from '../../storage/database.ts';
+import { lookingUp, scoped } from '../../storage/database.ts';
 import { enrolledFactors } from '../../users/factors/enrolled.ts';
 import type { SignInDeps } from '../deps.ts';
 import { alreadyFinished } from '../errors.ts';
@@ -36,7 +36,7 @@ export async function dueAfterFirstProof(step: Step): Promise<string | undefined
 
 async function toFirstOfTheirs(step: PendingStep): Promise<void> {
   const { deps, appId, pending } = step;
-  const theirs = await enrolledFactors(scoped(deps.db, appId), appId, pending.userId);
+  const theirs = await enrolledFactors(lookingUp(deps.db, appId), appId, pending.userId);
   const first = secondFactors.find(({ name }) => theirs.includes(name));
   // It was taken away meanwhile, by an operator or in another browser: what is due is another question now.
   if (!first) return finishPending(step);
