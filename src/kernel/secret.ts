@@ -8,6 +8,7 @@ import {
   createCipheriv,
   createDecipheriv,
   randomBytes,
+  randomFillSync,
   randomInt,
   timingSafeEqual,
 } from 'node:crypto';
@@ -15,18 +16,28 @@ import { FrequencyCache } from './frequency-cache.ts';
 
 /** 256 random bits, base64url: for tokens, links and client secrets. */
 export function newSecret(): string {
-  return randomBytes(32).toString('base64url');
+  return drawnBits(32);
 }
 
-const NONCE_BYTES = 16;
-let drawn = Buffer.alloc(0);
-
-/** 128 random bits, base64url, for what every answer needs anew; drawn for 256 of them at once, and given out once. */
+/** 128 random bits, base64url, for what every answer needs anew. */
 export function newNonce(): string {
-  if (drawn.length === 0) drawn = randomBytes(NONCE_BYTES * 256);
-  const nonce = drawn.toString('base64url', 0, NONCE_BYTES);
-  drawn = drawn.subarray(NONCE_BYTES);
-  return nonce;
+  return drawnBits(16);
+}
+
+const POOL_BYTES = 4096;
+const pool = Buffer.alloc(POOL_BYTES);
+let given = POOL_BYTES;
+
+/** Bytes of the system's generator, drawn for many at once because asking costs more than they do; each is given out once and then wiped. */
+function drawnBits(bytes: number): string {
+  if (given + bytes > POOL_BYTES) {
+    randomFillSync(pool);
+    given = 0;
+  }
+  const text = pool.toString('base64url', given, given + bytes);
+  pool.fill(0, given, given + bytes);
+  given += bytes;
+  return text;
 }
 
 /** A six-digit code, uniformly drawn. Only safe behind an attempt limit. */

@@ -1,6 +1,14 @@
 import { expect } from 'chai';
 import { randomBytes } from 'node:crypto';
-import { newSixDigitCode, type RootKeys, sameSecret, seal, unseal } from '../../src/kernel/secret.ts';
+import {
+  newNonce,
+  newSecret,
+  newSixDigitCode,
+  type RootKeys,
+  sameSecret,
+  seal,
+  unseal,
+} from '../../src/kernel/secret.ts';
 
 describe('sealed envelopes', () => {
   const old = randomBytes(32);
@@ -26,6 +34,14 @@ describe('secrets', () => {
     expect(sameSecret('abc', 'abc')).to.equal(true);
     expect(sameSecret('abc', 'abd')).to.equal(false);
     expect(sameSecret('abc', 'abcd')).to.equal(false);
+  });
+
+  it('are never given out twice, however their bytes were drawn', () => {
+    const drawn = Array.from({ length: 5000 }, (_, at) => (at % 3 ? newSecret() : newNonce()));
+    expect(new Set(drawn).size).to.equal(5000);
+    for (const secret of drawn) expect(secret).to.match(/^(?:[A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{22})$/);
+    // None holds what another one held, whatever its length.
+    expect(new Set(drawn.map((secret) => secret.slice(0, 16))).size).to.equal(5000);
   });
 
   it('of six digits always have six', () => {
