@@ -12,6 +12,7 @@ import {
   prepareBesides,
   scopeOf,
 } from './scoped-query.ts';
+import { typeParsers } from './timestamps.ts';
 import { send, type Sending } from './one-message.ts';
 import { type Loan, SharedConnection } from './shared-connection.ts';
 import type { Statement } from './sql.ts';
@@ -104,6 +105,7 @@ export class Database {
       ...(pooler ? {} : { ...limits, ...(settings === '' ? {} : { options: settings }) }),
       query_timeout: QUERY_LIMIT_MS,
       keepAlive: true,
+      types: typeParsers,
       // Statements that do not wait for one another are one round trip.
       pipeline: true,
       // It is waited for, which its type does not say; and meanwhile the pool hears when the new connection is closed at once.

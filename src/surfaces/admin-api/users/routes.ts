@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { scoped } from '../../../storage/database.ts';
+import { type Queryable, scoped } from '../../../storage/database.ts';
 import { createUser } from '../../../users/create-user.ts';
 import { deleteUser } from '../../../users/delete-user.ts';
 import { normalizeEmail } from '../../../users/email.ts';
@@ -42,27 +42,31 @@ const listing = (deps: AdminApiDeps) =>
     response: { status: 200, schema: pageOfSchema(userWire) },
     // An address is looked up to decide something with it, such as whether to make an account.
     mayLag: ({ email }) => email === undefined,
-    async handle({ params, query, reads }) {
-      const { appId } = await requireApp(deps, params.app_id);
-      const q = reads.ofApp(appId);
+    async handle({ params: { app_id: appId }, query, reads }) {
       if (query.email !== undefined && query.q !== undefined)
         throw invalidValue('q', 'can not be combined with email');
-      if (query.email !== undefined) {
-        const email = normalizeEmail(query.email);
-        const user = email === undefined ? undefined : await userByEmail(q, appId, email);
-        return { items: user ? [presentUser(user)] : [], next: null };
-      }
-      if (query.q !== undefined) {
-        const prefix = query.q.normalize('NFKC').toLowerCase().trim();
-        const users = await usersByEmailPrefix(q, appId, { prefix, ...window(query) });
-        return pageOf(users, query, { cursor: (user) => user.email, present: presentUser });
-      }
-      return pageOf(await listUsers(q, appId, window(query)), query, {
-        cursor: (user) => user.userId,
-        present: presentUser,
-      });
+      // At once: of an app that is not there, nobody is found.
+      const [page] = await Promise.all([usersFor(reads.ofApp(appId), appId, query), requireApp(deps, appId)]);
+      return page;
     },
   });
+
+async function usersFor(q: Queryable, appId: string, query: z.output<typeof listQuery>) {
+  if (query.email !== undefined) {
+    const email = normalizeEmail(query.email);
+    const user = email === undefined ? undefined : await userByEmail(q, appId, email);
+    return { items: user ? [presentUser(user)] : [], next: null };
+  }
+  if (query.q !== undefined) {
+    const prefix = query.q.normalize('NFKC').toLowerCase().trim();
+    const users = await usersByEmailPrefix(q, appId, { prefix, ...window(query) });
+    return pageOf(users, query, { cursor: (user) => user.email, present: presentUser });
+  }
+  return pageOf(await listUsers(q, appId, window(query)), query, {
+    cursor: (user) => user.userId,
+    present: presentUser,
+  });
+}
 
 const creation = (deps: AdminApiDeps) =>
   operation({
