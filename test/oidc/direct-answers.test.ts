@@ -1,7 +1,19 @@
+import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
-import { issuerOf, makeApp, makeUser, signedIn, type TestClient } from '../support/sign-in.ts';
+import type { Agent } from '../support/agent.ts';
+import {
+  authorizationRequest,
+  discover,
+  issuerOf,
+  makeApp,
+  makeUser,
+  REDIRECT,
+  signedIn,
+  signInByPassword,
+  type TestClient,
+} from '../support/sign-in.ts';
 import { type Answer, basic, call } from '../support/token-calls.ts';
 
 const ORDERS = 'https://orders.example/';
@@ -56,13 +68,15 @@ for (const driver of drivers) {
         custom_claims: [
           { name: 'plan', from: 'metadata.plan', in: ['userinfo', 'access_token'], scope: null },
           { name: 'team', from: 'metadata.team', in: ['userinfo'], scope: 'teams' },
+          { name: 'desk', from: 'metadata.desk', in: ['id_token', 'access_token'], scope: null },
+          { name: 'room', from: 'metadata.room', in: ['id_token'], scope: 'teams' },
         ],
       };
       shop = await makeApp(latchkey, 'shop', { settings });
       await set('/apps/shop/clients/shop', { scopes: ['teams'] });
       await makeUser(latchkey, 'shop', 'ada@example.com', {
         profile: { name: 'Ada', address: { country: 'GB' }, zoneinfo: 'Europe/London' },
-        metadata: { plan: 'gold', team: ['a', 'b'] },
+        metadata: { plan: 'gold', team: ['a', 'b'], desk: { floor: 2 }, room: 'R1' },
         locale: 'de',
       });
       const scope = (name: string, more: object = {}) => ({ name, description: name, ...more });
@@ -89,6 +103,19 @@ for (const driver of drivers) {
         type: 'web',
         redirect_uris: ['http://localhost:1/callback'],
         settings: { subject_type: 'pairwise' },
+      });
+      clients['told'] = await addClient({
+        name: 'Told',
+        type: 'web',
+        redirect_uris: [REDIRECT],
+        settings: { backchannel_logout_uri: 'https://told.example/logout', refresh_tokens: 'always' },
+      });
+      clients['public'] = await addClient({ name: 'Public', type: 'native', redirect_uris: [REDIRECT] });
+      clients['never'] = await addClient({
+        name: 'Never',
+        type: 'web',
+        redirect_uris: [REDIRECT],
+        settings: { refresh_tokens: 'never', subject_type: 'pairwise' },
       });
       const at = { email: 'ada@example.com' };
       const everything = { scope: 'openid email profile phone address teams offline_access' };
@@ -129,11 +156,20 @@ for (const driver of drivers) {
       const said = Object.fromEntries(headers);
       for (const name of ['date', 'x-request-id', 'content-length', 'keep-alive']) delete said[name];
       if (!body?.access_token) return { status, said, text: body ?? text };
-      const { jti, iat, exp, ...claims } = decodeJwt(body.access_token);
-      expect(jti).to.match(/^[A-Za-z0-9_-]{43}$/);
-      expect(Math.abs(iat! - Date.now() / 1000)).to.be.below(30);
-      const token = { header: decodeProtectedHeader(body.access_token), claims, ttl: exp! - iat! };
-      return { status, said, names: Object.keys(body), body: { ...body, access_token: token } };
+      const { access_token: access, id_token: id, refresh_token: refresh, ...rest } = body;
+      if (refresh !== undefined) expect(refresh).to.match(/^[A-Za-z0-9_-]{43}$/);
+      const tokens = {
+        access: tokenSaying(access),
+        id: id && tokenSaying(id),
+        refresh: refresh !== undefined,
+      };
+      return { status, said, names: Object.keys(body), rest, tokens };
+    };
+    const tokenSaying = (token: string): object => {
+      const { jti, iat, exp, nonce, ...claims } = decodeJwt(token);
+      if (jti !== undefined) expect(jti).to.match(/^[A-Za-z0-9_-]{43}$/);
+      expect(Math.abs(iat! - Date.now() / 1000)).to.be.below(60);
+      return { header: decodeProtectedHeader(token), claims, ttl: exp! - iat!, nonce: typeof nonce };
     };
     /** Nobody knows this parameter: the library ignores it, and what is direct leaves it to the library. */
     const UNKNOWN = 'nobody_knows_this=1';
@@ -264,6 +300,131 @@ for (const driver of drivers) {
         await isLeft(about('a.b.c'), 401);
         await isLeft(about(tokens[`${kind} everything`]!, { origin: 'https://evil.example' }), 400);
         await isLeft({ kind, path: 'userinfo' }, 401);
+      });
+
+      /** A code of somebody who is signed in; each call gives another one of the same session and grant. */
+      const codeFor = async (client: TestClient, scope: string): Promise<Record<string, string>> => {
+        const configuration = await discover(latchkey, client, kind);
+        const request = await authorizationRequest(configuration, { scope });
+        agents[kind] ??= latchkey.agent();
+        const { url } = await signInByPassword(agents[kind], request, 'ada@example.com');
+        const code = new URL(url).searchParams.get('code');
+        return { code: code!, redirect_uri: REDIRECT, code_verifier: request.verifier };
+      };
+      const tokenBy = (client: TestClient, fields: Record<string, string>): Asked => ({
+        kind,
+        path: 'token',
+        headers: client.secret ? basic(client) : {},
+        form: new URLSearchParams({
+          ...(client.secret ? {} : { client_id: client.clientId }),
+          ...fields,
+        }).toString(),
+      });
+      const agents: Partial<Record<'own' | 'shared', Agent>> = {};
+      const redeeming = (client: TestClient, fields: Record<string, string>): Asked =>
+        tokenBy(client, { grant_type: 'authorization_code', ...fields });
+      const refreshing = (client: TestClient, token: string): Asked =>
+        tokenBy(client, { grant_type: 'refresh_token', refresh_token: token });
+      /** The same thing of two equals, one answered here and one by the library. */
+      const twins = async (one: Asked, other: Asked): Promise<[Answer, Answer]> => {
+        const before = await answeredDirectly();
+        const here = await ask(one);
+        expect(await answeredDirectly(), `answered directly: ${here.text}`).to.equal(before + 1);
+        const there = await ask(other, UNKNOWN);
+        expect(await answeredDirectly(), 'the library was asked').to.equal(before + 1);
+        expect(here.status, here.text).to.equal(200);
+        expect(sayingOf(here)).to.deep.equal(sayingOf(there));
+        const kept = await Promise.all([here, there].map(({ body }) => rowOf(body.refresh_token)));
+        expect(kept[0]).to.deep.equal(kept[1]);
+        return [here, there];
+      };
+      /** What is kept of a refresh token, but for what was drawn and when. */
+      const rowOf = async (token: string | undefined): Promise<unknown> => {
+        if (token === undefined) return undefined;
+        const digest = createHash('sha256').update(token).digest('base64url');
+        const [row] = await latchkey.sql(
+          `select issuer, grant_id, client_id, user_id, session_uid, predecessor is not null as has_predecessor,
+             payload - '{iat,iiat,nonce}'::text[] as payload, payload->>'nonce' is not null as has_nonce,
+             payload->'iat' is not null and payload->'iiat' is not null as has_times,
+             consumed_at, round(extract(epoch from expires_at - now()) / 30) as remaining
+           from refresh_tokens where digest = $1`,
+          [digest],
+        );
+        expect(row).not.to.equal(undefined);
+        return row;
+      };
+      const CLIENTS: [string, () => TestClient, string][] = [
+        ['the first client', () => shop, 'openid email profile teams offline_access'],
+        ['the first client without a refresh token', () => shop, 'openid email'],
+        ['one that is told of sign-out', () => clients['told']!, 'openid'],
+        ['one without a secret', () => clients['public']!, 'openid offline_access'],
+        ['one that is given none and knows people by other names', () => clients['never']!, 'openid email'],
+      ];
+
+      for (const [who, clientOf, scope] of CLIENTS)
+        it(`the redemption of a code, and refreshing twice, by ${who} (${kind} issuer)`, async () => {
+          const client = clientOf();
+          await codeFor(client, scope);
+          let [one, other] = await twins(
+            redeeming(client, await codeFor(client, scope)),
+            redeeming(client, await codeFor(client, scope)),
+          );
+          expect(decodeJwt(one.body.id_token)['sid'] !== undefined).to.equal(client === clients['told']);
+          for (let turn = 0; turn < 2 && one.body.refresh_token; turn += 1)
+            [one, other] = await twins(
+              refreshing(client, one.body.refresh_token),
+              refreshing(client, other.body.refresh_token),
+            );
+        });
+
+      it(`and no other codes and refresh tokens (${kind} issuer)`, async () => {
+        const scope = 'openid offline_access';
+        const good = await codeFor(shop, scope);
+        await isLeft(redeeming(clients['told']!, good), 400);
+        await isLeft(redeeming(shop, { ...good, code_verifier: 'x'.repeat(43) }), 400);
+        await isLeft(redeeming(shop, { ...good, code_verifier: 'short' }), 400);
+        await isLeft(redeeming(shop, { ...good, redirect_uri: `${REDIRECT}/` }), 400);
+        await isLeft(redeeming(shop, { ...good, code: 'x'.repeat(43) }), 400);
+        const { code: _code, ...without } = good;
+        await isLeft(redeeming(shop, without), 400);
+        const { code_verifier: _verifier, ...unproved } = good;
+        await isLeft(redeeming(shop, unproved), 400);
+        // Fields of another grant mean nothing, and are not ours to judge.
+        const left = await ask(redeeming(shop, { ...good, refresh_token: 'x' }));
+        expect(left.status, left.text).to.equal(200);
+        const token = left.body.refresh_token as string;
+        await isLeft(refreshing(clients['told']!, token), 400);
+        await isLeft(refreshing(worker, token), 400);
+        await isLeft(tokenBy(shop, { grant_type: 'refresh_token' }), 400);
+        await isLeft(
+          tokenBy(shop, { grant_type: 'refresh_token', refresh_token: token, scope: 'email' }),
+          400,
+        );
+        // Used, and used again by its successor: everything of it ends, whoever asks.
+        const next = await ask(refreshing(shop, token));
+        await ask(refreshing(shop, next.body.refresh_token));
+        await isLeft(refreshing(shop, token), 400);
+        await isLeft(refreshing(shop, next.body.refresh_token), 400);
+      });
+
+      it(`a refresh token once, whoever answers: sixteen at once get one successor (${kind} issuer)`, async () => {
+        const { body } = await ask(redeeming(shop, await codeFor(shop, 'openid offline_access')));
+        const asked = refreshing(shop, body.refresh_token);
+        const answers = await Promise.all(
+          Array.from({ length: 16 }, (_, at) => ask(asked, at % 2 ? UNKNOWN : '')),
+        );
+        const good = answers.filter(({ status }) => status === 200);
+        expect(good.length).to.be.above(0);
+        expect(new Set(good.map((answer) => answer.body.refresh_token)).size).to.equal(1);
+        expect((await ask(refreshing(shop, good[0]!.body.refresh_token))).status).to.equal(200);
+      });
+
+      it(`a code once, whoever answers: of sixteen at once one wins (${kind} issuer)`, async () => {
+        const asked = redeeming(shop, await codeFor(shop, 'openid offline_access'));
+        const answers = await Promise.all(
+          Array.from({ length: 16 }, (_, at) => ask(asked, at % 2 ? UNKNOWN : '')),
+        );
+        expect(answers.map(({ status }) => status).toSorted()).to.deep.equal([200, ...Array(15).fill(400)]);
       });
 
       it(`requests put together by chance, never otherwise than the library (${kind} issuer)`, async () => {

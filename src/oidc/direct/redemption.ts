@@ -9,7 +9,7 @@ import { getsRefreshToken } from '../grant-hooks.ts';
 import { refreshSeconds } from '../token-hooks.ts';
 import { clientFields } from './client.ts';
 import { type Form, holdsOnly } from './form.ts';
-import { type Source, sourceOf, tokensFor } from './user-tokens.ts';
+import { type Source, sourceOf, tokenAnswer, tokensFor } from './user-tokens.ts';
 
 const GRANT_TYPE = 'authorization_code';
 const FIELDS: ReadonlySet<string> = new Set([
@@ -45,7 +45,7 @@ export async function redeemed(
   const refreshToken = getsRefreshToken(client, new Set(source.scopes))
     ? await firstRefreshToken(at, source)
     : undefined;
-  return { ...tokens, refresh_token: refreshToken, token_type: 'Bearer' };
+  return tokenAnswer(tokens, refreshToken);
 }
 
 /** RFC 7636 §4.1, §4.6. */

@@ -5,7 +5,7 @@ import { RefreshTokenAdapter, rotationOf } from '../adapters/refresh-token-adapt
 import { refreshSeconds } from '../token-hooks.ts';
 import { clientFields } from './client.ts';
 import { type Form, holdsOnly } from './form.ts';
-import { sourceOf, tokensFor } from './user-tokens.ts';
+import { sourceOf, tokenAnswer, tokensFor } from './user-tokens.ts';
 
 const FIELDS: ReadonlySet<string> = new Set([...clientFields, 'grant_type', 'refresh_token']);
 const GRANT_TYPE = 'refresh_token';
@@ -31,7 +31,7 @@ export async function refreshed(
   const payload = successorOf(source.payload);
   const ttlSeconds = refreshSeconds(at.snapshot.app.settings, payload.iat! - payload.iiat!);
   await adapter.upsert(rotation.successor, { ...payload, exp: payload.iat! + ttlSeconds }, ttlSeconds);
-  return { ...tokens, refresh_token: rotation.successor, token_type: 'Bearer' };
+  return tokenAnswer(tokens, rotation.successor);
 }
 
 /** What the next token of the family remembers: what the last one did. */

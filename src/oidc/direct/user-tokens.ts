@@ -21,6 +21,8 @@ export type Source = {
   payload: AdapterPayload;
 };
 
+type Tokens = { access: string; ttlSeconds: number; id: string | undefined; scope: string };
+
 /** What needs more than a client, a person and scopes: resources, claims asked for one by one, keys and certificates. */
 const UNUSUAL = ['rar', 'x5t#S256', 'jkt', 'attestationJkt', 'dpopJkt', 'consumed'];
 
@@ -48,10 +50,7 @@ const isEmpty = (value: unknown): boolean =>
  * An access token for the app itself (RFC 9068) and, with the scope `openid`, an ID token (OIDC Core §3.1.3.3), as the
  * token endpoint answers them. undefined: the library has to.
  */
-export async function tokensFor(
-  at: AdapterDeps,
-  source: Source,
-): Promise<Record<string, unknown> | undefined> {
+export async function tokensFor(at: AdapterDeps, source: Source): Promise<Tokens | undefined> {
   const { appId, snapshot } = at;
   const { settings } = snapshot.app;
   const { client, user, grantId, scopes, granted, payload } = source;
@@ -81,8 +80,18 @@ export async function tokensFor(
     ? signJwt(key, undefined, { ...idClaims, aud: clientId, exp: iat + settings.id_token_ttl, ...common })
     : undefined;
   const [access, id] = await Promise.all([accessToken, idToken]);
-  return { access_token: access, expires_in: settings.access_token_ttl, id_token: id, scope };
+  return { access, ttlSeconds: settings.access_token_ttl, id, scope };
 }
+
+/** The answer of the token endpoint (RFC 6749 §5.1, OIDC Core §3.1.3.3). */
+export const tokenAnswer = (tokens: Tokens, refreshToken: string | undefined): Record<string, unknown> => ({
+  access_token: tokens.access,
+  expires_in: tokens.ttlSeconds,
+  id_token: tokens.id,
+  refresh_token: refreshToken,
+  scope: tokens.scope,
+  token_type: 'Bearer',
+});
 
 /** Beside the protocol's own. Where there is a userinfo endpoint the claims of scopes are there (OIDC Core §5.4). */
 function idTokenClaims(
