@@ -47,6 +47,9 @@ const ROLLBACK_LIMIT_MS = 1000;
 /** What follows a commit has so long at least, however late its request is: what is committed has to be made known. */
 const AFTERWARDS_MS = 3000;
 
+/** Less time than this is no time for a connection that others use. */
+const SHARING_MS = 1000;
+
 const TOO_MANY_CONNECTIONS = '53300';
 const AGAIN_MS = 100;
 
@@ -133,10 +136,9 @@ export class Database {
     appId: string | undefined,
     statement: Statement,
   ): Promise<Row[]> {
-    // Behind a pooler a connection is none for longer than a transaction.
-    return this.#pooler === undefined
-      ? this.#alone(appId, statement, () => this.#shared.borrow())
-      : this.query(appId, statement);
+    // Behind a pooler a connection is none for longer than a transaction; and whoever gives up soon gives up a connection.
+    const isAlone = this.#pooler !== undefined || (remainingMs() ?? Infinity) < SHARING_MS;
+    return this.#alone(appId, statement, isAlone ? undefined : () => this.#shared.borrow());
   }
 
   async #alone<Row>(
