@@ -74,8 +74,12 @@ export function createProviderCache(deps: ProviderCacheDeps): ProviderSource {
       const service = snapshot ? serviceAt(deps.baseUrl, snapshot, issuer) : 'nothing';
       if (!snapshot || service === 'nothing') return undefined;
       const ring = issuer === 'shared' ? await sharedKeys() : registry.ringOf(snapshot);
-      const name = `${issuer}:${appId}`;
-      return { snapshot, service, ring, build: () => build(name, { snapshot, appId, issuer }, ring) };
+      return {
+        snapshot,
+        service,
+        ring,
+        build: () => build(`${issuer}:${appId}`, { snapshot, appId, issuer }, ring),
+      };
     };
   return {
     find: finder(registry.snapshot, registry.deploymentKeys),

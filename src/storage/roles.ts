@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
 export type Login = { user: string; password?: string | undefined };
@@ -10,6 +11,23 @@ export type Roles = { server: Login; operator: Login };
  * becomes a member that inherits the rights and may not `set role`.
  */
 export async function ensureRoles(client: pg.Client, options: Roles): Promise<void> {
+  for (let tries = 1; ; tries += 1)
+    try {
+      return await makeRoles(client, options);
+    } catch (error) {
+      if (tries === MOST_TRIES || !isOvertaken(error)) throw error;
+      await sleep(tries * 50);
+    }
+}
+
+const MOST_TRIES = 5;
+
+/** Roles are the whole server's, locks one database's: another database of it may be made ready at this very moment. */
+const isOvertaken = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError &&
+  (error.code === '42710' || error.code === '23505' || /tuple concurrently/.test(error.message));
+
+async function makeRoles(client: pg.Client, options: Roles): Promise<void> {
   for (const [group, login] of [
     ['latchkey_server', options.server],
     ['latchkey_operator', options.operator],

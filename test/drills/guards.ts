@@ -25,7 +25,7 @@ export const guards: readonly Guard[] = [
   },
   {
     name: 'a 503 says when to come back',
-    edits: [['src/oidc/provider.ts', "if (away) ctx.set('retry-after', '2');", '']],
+    edits: [['src/oidc/failed-request.ts', "if (away) ctx.set('retry-after', '2');", '']],
     drill: 1,
     says: /I4: .*503 without Retry-After/,
   },

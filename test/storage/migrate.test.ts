@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
 import { migrate } from '../../src/storage/migrate.ts';
-import { assertServerRole } from '../../src/storage/roles.ts';
+import { assertServerRole, ensureRoles } from '../../src/storage/roles.ts';
 import { type PrivatePostgres, startPrivatePostgres } from '../support/servers.ts';
 import { migrationsDir } from '../support/stores.ts';
 
@@ -58,6 +58,27 @@ describe('migrating', () => {
     expect(await run(connection)).to.deep.equal(readdirSync(migrationsDir).sort());
     expect(await run(connection)).to.deep.equal([]);
     await assertServerRole({ ...connection, user: 'latchkey_server' });
+  });
+
+  it('makes the roles once when several databases of one server are made ready at the same moment', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const login = (name: string) => ({ user: `race_${round}_${name}`, password: 'a password' });
+      const roles = { server: login('server'), operator: login('operator') };
+      const clients = await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          const client = new pg.Client({ host: postgres.host, user: 'postgres', database: 'postgres' });
+          await client.connect();
+          return client;
+        }),
+      );
+      try {
+        await Promise.all(clients.map((client) => ensureRoles(client, roles)));
+      } finally {
+        await Promise.all(clients.map((client) => client.end()));
+        for (const { user } of [roles.server, roles.operator])
+          await admin.query(`drop role if exists ${user}`);
+      }
+    }
   });
 
   it('uses roles that somebody else made when the owner may not make any', async () => {
