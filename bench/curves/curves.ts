@@ -30,7 +30,7 @@ const apps: Curve = {
   id: 'apps',
   title: 'Apps',
   axis: 'apps, asked for in turn',
-  note: 'Each has a client, a key and a provider of its own. A process keeps 1,500 ready at each issuer; with more in turn, each is built anew when it is asked for.',
+  note: 'Each has a client and a key of its own. No provider is built for what is answered without the library.',
   points: tens(1, plan.apps),
   async start(bench, count) {
     const target = await startAlone(bench, 'apps');
