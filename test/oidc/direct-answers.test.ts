@@ -47,6 +47,8 @@ for (const driver of drivers) {
     let worker: TestClient;
     const clients: Record<string, TestClient> = {};
     const tokens: Record<string, string> = {};
+    /** Statements that fail, and how. */
+    let failing: { what: RegExp; error: Error; times: number } | undefined;
 
     const addClient = async (body: object): Promise<TestClient> => {
       const made = await latchkey.admin('POST', '/apps/shop/clients', body);
@@ -63,7 +65,14 @@ for (const driver of drivers) {
     };
 
     before(async () => {
-      latchkey = await startTestLatchkey({ driver });
+      latchkey = await startTestLatchkey({
+        driver,
+        observe: ({ text }) => {
+          if (!failing?.what.test(text)) return;
+          failing.times += 1;
+          throw failing.error;
+        },
+      });
       const settings = {
         signing_algorithm: 'ES256',
         custom_claims: [
@@ -467,6 +476,35 @@ for (const driver of drivers) {
           200,
           ...Array(15).fill(400),
         ]);
+      });
+
+      it(`what goes wrong is said as the library's way says it, and cached by nobody (${kind} issuer)`, async () => {
+        const away = Object.assign(new Error('shutting down'), { code: '57P01' });
+        const ours = new Error('a mistake of ours');
+        const { body } = await ask(redeeming(shop, await codeFor(shop, 'openid offline_access')));
+        const headers = { authorization: `Bearer ${body.access_token}` };
+        const userinfo: Asked = { kind, path: 'userinfo', headers };
+        for (const [what, asked] of [
+          [/from grants g join people/, userinfo],
+          [/from refresh_tokens r/, refreshing(shop, body.refresh_token)],
+          [/update refresh_tokens set consumed_at/, refreshing(shop, body.refresh_token)],
+        ] as const)
+          for (const [error, status] of [
+            [away, 503],
+            [ours, 500],
+          ] as const) {
+            failing = { what, error, times: 0 };
+            const here = await ask(asked);
+            // Asked once: it was not handed on when it failed.
+            expect(failing.times).to.equal(1);
+            const there = await ask(asked, UNKNOWN);
+            failing = undefined;
+            expect(here.status).to.equal(status);
+            expect(here.headers.get('cache-control')).to.equal('no-store');
+            expect(here.headers.get('retry-after')).to.equal(status === 503 ? '2' : null);
+            expect(sayingOf(here)).to.deep.equal(sayingOf(there));
+          }
+        expect((await ask(refreshing(shop, body.refresh_token))).status, 'nothing was spent').to.equal(200);
       });
 
       it(`requests put together by chance, never otherwise than the library (${kind} issuer)`, async () => {

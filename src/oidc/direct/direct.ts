@@ -108,12 +108,13 @@ export function directAnswers(deps: DirectDeps): DirectAnswers {
       issuerUrl: issuerUrl(deps.baseUrl, appId, issuer),
       keys: ring.published,
     };
+    // Whatever comes of it, and whoever answers.
+    ctx.set('cache-control', 'no-store');
+    ctx.vary('Origin');
     try {
       const unit = new UnitOfWork(appId, () => door.route);
       const answer = await inUnitOfWork(unit, () => door.answer(at, ctx, unit, body));
       if (!answer) return false;
-      ctx.set('cache-control', 'no-store');
-      ctx.vary('Origin');
       // Also when another request was faster: what reuse revoked stays revoked.
       const refusal = await unit.commit(deps.db);
       deps.count.answeredDirectly();
