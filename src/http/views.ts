@@ -51,24 +51,41 @@ export function initialOf(name: string): string {
   return '·';
 }
 
+/** What a template sees: its own, and nothing that an object has by nature. */
+type Locals = Record<string, unknown>;
+const NOTHING: object = Object.freeze(Object.create(null));
+const localsOf = (some: object, more: object): Locals => ({ __proto__: NOTHING, ...some, ...more });
+
 function templatesIn(viewsDir: string): Map<string, TemplateFunction> {
   const templates = new Map<string, TemplateFunction>();
   for (const entry of readdirSync(viewsDir, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.ejs')) continue;
     const filename = join(entry.parentPath, entry.name);
     const name = relative(viewsDir, filename).slice(0, -'.ejs'.length).split(sep).join('/');
-    const compiled = ejs.compile(readFileSync(filename, 'utf8'), {
+    const options = {
       filename,
-      root: viewsDir,
-      cache: true,
       strict: true,
       _with: false,
       localsName: 'it',
       rmWhitespace: !name.endsWith('.text'),
-    });
-    templates.set(name, compiled);
+      destructuredLocals: ['include'],
+      // Passed on as they are: to copy them costs more than most templates. Unsafe only where there is a `with`.
+      unsafePrototypeLocals: true,
+    };
+    templates.set(name, ejs.compile(readFileSync(filename, 'utf8'), options));
   }
   return templates;
+}
+
+/** Draws with an `include` of ours: the library's looks for the file and copies all locals twice, for every icon. */
+function drawerOf(templates: ReadonlyMap<string, TemplateFunction>) {
+  const draw = (name: string, locals: Locals): string => {
+    const template = templates.get(name);
+    if (template === undefined) throw new Error(`no view ${name}`);
+    locals['include'] = (path: string, more: object = {}) => draw(path.slice(1), localsOf(locals, more));
+    return template(locals);
+  };
+  return draw;
 }
 
 function wordsFor(locale: string, timeZone?: string) {
@@ -85,19 +102,13 @@ function wordsFor(locale: string, timeZone?: string) {
 
 /** Compiles every template at once: a page with a syntax error stops the start, not a sign-in. */
 export function createViews({ viewsDir, assets }: { viewsDir: string; assets: Assets }): Views {
-  const templates = templatesIn(viewsDir);
+  const draw = drawerOf(templatesIn(viewsDir));
   const fonts = fontCss(assets.url);
-  const template = (name: string): TemplateFunction => {
-    const found = templates.get(name);
-    if (found === undefined) throw new Error(`no view ${name}`);
-    return found;
-  };
 
   return {
     renderPage(name, model, options) {
       const locale = ENGLISH_ONLY.test(name) ? 'en' : (asLocale(options.locale) ?? 'en');
-      return template(name)({
-        ...model,
+      const locals = localsOf(model, {
         ...wordsFor(locale, options.timeZone),
         app: options.app ?? null,
         nonce: options.nonce,
@@ -108,25 +119,25 @@ export function createViews({ viewsDir, assets }: { viewsDir: string; assets: As
         href: safeHref,
         initial: initialOf,
       });
+      return draw(name, locals);
     },
 
     renderMail(name, model, options) {
       const locale = asLocale(options.locale) ?? 'en';
       const appName = model.app_name ?? options.app?.name ?? 'Latchkey';
       const mail = composeMail(name, { ...model, app_name: appName }, locale);
-      const locals = {
-        ...wordsFor(locale),
+      const locals = localsOf(wordsFor(locale), {
         mail,
         app_name: appName,
         initial: initialOf(appName),
         accent: accentFrom(options.app?.accent),
         logo: options.app?.logo ?? null,
-      };
+      });
       return {
         from_name: appName.replace(/[\p{Cc}\u2028\u2029]+/gu, ' '),
         subject: mail.subject,
-        html: template('mail/message')(locals),
-        text: template('mail/message.text')(locals),
+        html: draw('mail/message', locals),
+        text: draw('mail/message.text', locals),
       };
     },
   };

@@ -110,6 +110,27 @@ describe('pages', () => {
     );
     expect(html).not.to.match(/evil/i);
   });
+
+  it('see nothing that an object has by nature, nor what was put there', () => {
+    const draw = () => views.renderPage('error/not-found', {}, { locale: 'en', nonce });
+    const clean = draw();
+    const everywhere = Object.prototype as { problem?: string; heading?: string };
+    Object.assign(everywhere, { problem: 'evil', heading: 'evil' });
+    try {
+      expect(draw()).to.equal(clean);
+    } finally {
+      delete everywhere.problem;
+      delete everywhere.heading;
+    }
+  });
+
+  it('keep what one part is given from the parts behind it', () => {
+    const page = pagesIn('en').find(({ view }) => view === 'account/factor-totp')!;
+    // The frame is told that there is no problem, because the form says it.
+    expect(render({ ...page, model: { ...page.model, problem: 'Not that one.' } })).to.contain(
+      'Not that one.',
+    );
+  });
 });
 
 describe('the stable names of fields', () => {
