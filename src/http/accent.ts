@@ -1,15 +1,17 @@
+import { FrequencyCache } from '../kernel/frequency-cache.ts';
+
 type Rgb = readonly [number, number, number];
 
 /** Every value is a `#rrggbb` that is safe to print in a style sheet. */
-export type AccentScheme = {
+export type AccentScheme = Readonly<{
   fill: string;
   hover: string;
   onFill: string;
   edge: string;
   text: string;
-};
+}>;
 
-export type Accent = { light: AccentScheme; dark: AccentScheme };
+export type Accent = Readonly<{ light: AccentScheme; dark: AccentScheme }>;
 
 /** The grounds that latchkey.css paints; a test compares them with the file. */
 export const GROUNDS = {
@@ -83,11 +85,15 @@ function scheme(brand: string, ground: { page: string; surface: string }, pole: 
 /** Guarantees WCAG AA on both grounds for any colour: text 4.5, edges and focus 3, label on fill 4.5. */
 export function accentFrom(value: string | null | undefined): Accent {
   const brand = parseHex(value) ?? DEFAULT_ACCENT;
-  return {
-    light: scheme(brand, GROUNDS.light, BLACK),
-    dark: scheme(brand, GROUNDS.dark, WHITE),
-  };
+  const known = accents.get(brand);
+  if (known) return known;
+  const accent = { light: scheme(brand, GROUNDS.light, BLACK), dark: scheme(brand, GROUNDS.dark, WHITE) };
+  accents.set(brand, accent);
+  return accent;
 }
+
+/** By the colour alone, of which they are made: to find one takes longer than to draw the rest of a page. */
+const accents = new FrequencyCache<Accent>(2000);
 
 function declarations(s: AccentScheme): string {
   return `--accent:${s.fill};--accent-hover:${s.hover};--on-accent:${s.onFill};--accent-edge:${s.edge};--accent-text:${s.text}`;

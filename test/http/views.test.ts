@@ -303,6 +303,11 @@ describe('the accent of an app', () => {
     expect(accentFrom('#2f4fd8').light).to.include({ fill: '#2f4fd8', edge: '#2f4fd8', text: '#2f4fd8' });
   });
 
+  it('is found once for each colour, however that is written', () => {
+    expect(accentFrom('#ABC')).to.equal(accentFrom('#aabbcc'));
+    expect(accentFrom('#aabbcd')).not.to.deep.equal(accentFrom('#aabbcc'));
+  });
+
   it('is a parsed value: anything else gives the colour of the house', () => {
     expect(parseHex('#AbC')).to.equal('#aabbcc');
     for (const bad of ['red', '#12', 'url(x)', '#fff;}body{display:none', '</style>', null, undefined]) {
