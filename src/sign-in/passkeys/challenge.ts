@@ -1,5 +1,5 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { deriveKey, digestOf, type RootKeys } from '../../kernel/secret.ts';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { deriveKey, digestOf, newSecret, preparedKey, type RootKeys } from '../../kernel/secret.ts';
 import { isSpent, spend } from '../../storage/spent.ts';
 import type { Transaction } from '../../storage/database.ts';
 
@@ -29,7 +29,7 @@ export function newChallenge(
   now: number = Date.now(),
 ): Buffer<ArrayBuffer> {
   const head = Buffer.alloc(RANDOM + TIME);
-  randomBytes(RANDOM).copy(head);
+  head.write(newSecret(), 'base64url');
   head.writeUIntBE(now, RANDOM, TIME);
   return Buffer.concat([head, macOf(keys[0], at, head)]);
 }
@@ -62,7 +62,7 @@ export function isChallengeSpent(tx: Transaction, appId: string, challenge: stri
 }
 
 function macOf(root: Buffer, { appId, purpose, subject }: ChallengeFor, head: Buffer): Buffer {
-  return createHmac('sha256', deriveKey(root, 'passkey-challenge'))
+  return createHmac('sha256', preparedKey(deriveKey(root, 'passkey-challenge')))
     .update(JSON.stringify([appId, purpose, subject]))
     .update(head)
     .digest();
