@@ -13,7 +13,9 @@ const DIRECTORY = new URL('../../views/messages/', import.meta.url);
 const catalogues = new Map<Locale, ReadonlyMap<string, string>>(
   LOCALES.map((locale) => [locale, readCatalogue(locale)]),
 );
-const compiled = new Map<string, IntlMessageFormat>();
+const compiled = new Map<Locale, Map<string, IntlMessageFormat>>(
+  LOCALES.map((locale) => [locale, new Map()]),
+);
 
 function readCatalogue(locale: Locale): ReadonlyMap<string, string> {
   const json: unknown = JSON.parse(readFileSync(new URL(`${locale}.json`, DIRECTORY), 'utf8'));
@@ -26,6 +28,7 @@ export function catalogue(locale: Locale): ReadonlyMap<string, string> {
 
 /** The nearest language we have for a BCP 47 tag, or null. */
 export function asLocale(tag: string): Locale | null {
+  if (catalogues.has(tag as Locale)) return tag as Locale;
   const primary = tag.trim().toLowerCase().split(/[-_]/)[0];
   return LOCALES.find((locale) => locale === primary) ?? null;
 }
@@ -61,14 +64,14 @@ export function pickLocale(uiLocales: string | undefined, acceptLanguage: string
 
 function formatFor(locale: string, key: string): IntlMessageFormat {
   const known = asLocale(locale) ?? 'en';
-  const cacheKey = `${known} ${key}`;
-  let format = compiled.get(cacheKey);
+  const formats = compiled.get(known)!;
+  let format = formats.get(key);
   if (format === undefined) {
     const source = catalogue(known).get(key);
     if (source === undefined) throw new Error(`no message ${key} in ${known}`);
     // Markup in a catalogue is never parsed: values are escaped where they are printed.
     format = new IntlMessageFormat(source, known, undefined, { ignoreTag: true });
-    compiled.set(cacheKey, format);
+    formats.set(key, format);
   }
   return format;
 }
