@@ -45,6 +45,8 @@ const segmenter = new Intl.Segmenter();
 
 /** The letter on an app's key tag: the first letter or digit as a reader sees it. */
 export function initialOf(name: string): string {
+  // Two printable characters of ASCII are always two to a reader (UAX #29), and to ask costs more than all else here.
+  if (/^[A-Za-z0-9][ -~]/.test(name)) return name.charAt(0).toLocaleUpperCase();
   for (const { segment } of segmenter.segment(name)) {
     if (/^[\p{L}\p{N}]/u.test(segment)) return segment.toLocaleUpperCase();
   }

@@ -270,10 +270,13 @@ describe('links that clients supply', () => {
     expect([
       initialOf('wolf'),
       initialOf('  “émile”'),
+      initialOf('e\u0301mile'),
+      initialOf('x'),
+      initialOf('-7'),
       initialOf('王'),
       initialOf('🐺'),
       initialOf(''),
-    ]).to.deep.equal(['W', 'É', '王', '·', '·']);
+    ]).to.deep.equal(['W', 'É', 'E\u0301', 'X', '7', '王', '·', '·']);
   });
 });
 
