@@ -21,18 +21,21 @@ export function narrowCookies(
   at: { session: string; appId: string; uid: string | undefined },
 ): string | undefined {
   if (!header) return undefined;
+  const { session, appId, uid } = at;
+  const signature = `${session}.sig`;
+  const shorts = uid
+    ? Object.values(shortCookies).map((short) => ({ short, outer: [short, appId, uid].join(separator) }))
+    : [];
   const kept: string[] = [];
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
     if (equals < 0) continue;
     const name = pair.slice(0, equals).trim();
     const value = pair.slice(equals + 1).trim();
-    if (name === at.session || name === `${at.session}.sig`) kept.push(`${name}=${value}`);
-    if (!at.uid) continue;
-    for (const short of Object.values(shortCookies)) {
-      const outer = [short, at.appId, at.uid].join(separator);
+    if (name === session || name === signature) kept.push(`${name}=${value}`);
+    for (const { short, outer } of shorts) {
       // The library signs the name it knows, which is the same for every uid: a renamed cookie says another uid.
-      if (name === outer && value === at.uid) kept.push(`${short}=${value}`);
+      if (name === outer && value === uid) kept.push(`${short}=${value}`);
       if (name === `${outer}.sig`) kept.push(`${short}.sig=${value}`);
     }
   }
