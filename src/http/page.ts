@@ -13,17 +13,18 @@ export type PageDeps = Pick<HttpDeps, 'views'>;
  */
 export function showPage(ctx: Context, deps: PageDeps, name: string, model: object = {}): void {
   const state = stateOf(ctx);
+  const locale = localeOf(ctx);
   const csrf =
     state.csrfScope === undefined || 'csrf' in model ? {} : { csrf: csrfFor(ctx, state.csrfScope) };
   const html = deps.views.renderPage(
     name,
     { ...csrf, ...(state.startUrl === undefined ? {} : { start_url: state.startUrl }), ...model },
-    { locale: localeOf(ctx), nonce: nonceOf(ctx), app: state.app, timeZone: state.timeZone },
+    { locale, nonce: nonceOf(ctx), app: state.app, timeZone: state.timeZone },
   );
   ctx.type = 'text/html; charset=utf-8';
   ctx.body = html;
   ctx.set('Cache-Control', 'no-store');
-  ctx.set('Content-Language', localeOf(ctx));
+  ctx.set('Content-Language', locale);
   ctx.vary('Accept-Language');
   setContentSecurityPolicy(ctx);
 }
