@@ -53,11 +53,6 @@ export function initialOf(name: string): string {
   return '·';
 }
 
-/** What a template sees: its own, and nothing that an object has by nature. */
-type Locals = Record<string, unknown>;
-const NOTHING: object = Object.freeze(Object.create(null));
-const localsOf = (some: object, more: object): Locals => ({ __proto__: NOTHING, ...some, ...more });
-
 function templatesIn(viewsDir: string): Map<string, TemplateFunction> {
   const templates = new Map<string, TemplateFunction>();
   for (const entry of readdirSync(viewsDir, { recursive: true, withFileTypes: true })) {
@@ -79,15 +74,29 @@ function templatesIn(viewsDir: string): Map<string, TemplateFunction> {
   return templates;
 }
 
-/** Draws with an `include` of ours: the library's looks for the file and copies all locals twice, for every icon. */
+/** What an object has by nature no template sees, nor what somebody puts there. */
+const NOTHING: object = Object.freeze(Object.create(null));
+
+/**
+ * Draws with an `include` of ours: the library's looks for the file and copies all locals twice, for every icon. What a
+ * part is given is for itself and its own parts; no template writes into what it sees.
+ */
 function drawerOf(templates: ReadonlyMap<string, TemplateFunction>) {
-  const draw = (name: string, locals: Locals): string => {
+  const draw = (name: string, locals: object): string => {
     const template = templates.get(name);
     if (template === undefined) throw new Error(`no view ${name}`);
-    locals['include'] = (path: string, more: object = {}) => draw(path.slice(1), localsOf(locals, more));
     return template(locals);
   };
-  return draw;
+  const localsOf = (seen: object, given: object): object => {
+    const locals = {
+      __proto__: NOTHING,
+      ...seen,
+      ...given,
+      include: (path: string, more?: object) => draw(path.slice(1), more ? localsOf(locals, more) : locals),
+    };
+    return locals;
+  };
+  return (name: string, model: object, given: object): string => draw(name, localsOf(model, given));
 }
 
 function wordsFor(locale: string, timeZone?: string) {
@@ -110,7 +119,7 @@ export function createViews({ viewsDir, assets }: { viewsDir: string; assets: As
   return {
     renderPage(name, model, options) {
       const locale = ENGLISH_ONLY.test(name) ? 'en' : (asLocale(options.locale) ?? 'en');
-      const locals = localsOf(model, {
+      return draw(name, model, {
         ...wordsFor(locale, options.timeZone),
         app: options.app ?? null,
         nonce: options.nonce,
@@ -121,25 +130,25 @@ export function createViews({ viewsDir, assets }: { viewsDir: string; assets: As
         href: safeHref,
         initial: initialOf,
       });
-      return draw(name, locals);
     },
 
     renderMail(name, model, options) {
       const locale = asLocale(options.locale) ?? 'en';
       const appName = model.app_name ?? options.app?.name ?? 'Latchkey';
       const mail = composeMail(name, { ...model, app_name: appName }, locale);
-      const locals = localsOf(wordsFor(locale), {
+      const locals = {
+        ...wordsFor(locale),
         mail,
         app_name: appName,
         initial: initialOf(appName),
         accent: accentFrom(options.app?.accent),
         logo: options.app?.logo ?? null,
-      });
+      };
       return {
         from_name: appName.replace(/[\p{Cc}\u2028\u2029]+/gu, ' '),
         subject: mail.subject,
-        html: draw('mail/message', locals),
-        text: draw('mail/message.text', locals),
+        html: draw('mail/message', {}, locals),
+        text: draw('mail/message.text', {}, locals),
       };
     },
   };

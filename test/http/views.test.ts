@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import Koa from 'koa';
@@ -121,6 +121,14 @@ describe('pages', () => {
     } finally {
       delete everywhere.problem;
       delete everywhere.heading;
+    }
+  });
+
+  it('write nothing into what they see, which parts that are given nothing share', () => {
+    for (const file of readdirSync(VIEWS, { recursive: true, encoding: 'utf8' })) {
+      if (!file.endsWith('.ejs')) continue;
+      const code = readFileSync(join(VIEWS, file), 'utf8').match(/<%[^#][\s\S]*?%>/g) ?? [];
+      expect(code.join('\n'), file).not.to.match(/\bit(?:\.\w+)+ *(?:[-+*/?|&]*=(?![=>])|\+\+|--)/);
     }
   });
 
