@@ -13,6 +13,7 @@ import {
   scopeOf,
 } from './scoped-query.ts';
 import { typeParsers } from './timestamps.ts';
+import { holdBack } from './held-back.ts';
 import { send, type Sending } from './one-message.ts';
 import { type Loan, SharedConnection } from './shared-connection.ts';
 import type { Statement } from './sql.ts';
@@ -159,7 +160,10 @@ export class Database {
     const afterwards: (() => Promise<void> | void)[] = [];
     const outcome = await this.#withClient(async (client) => {
       const sent: Statement[] = [];
+      let isOver = false;
       const ask = (isLast: boolean) => async (statement: Statement) => {
+        // Of several that were asked together one was refused; what would have followed another has nowhere to go.
+        if (isOver) throw new Error('the transaction is over');
         this.#observe?.(statement);
         const isFirst = sent.length === 0;
         // Alone it is a transaction by itself; without any there is nothing to begin, nor to end.
@@ -168,6 +172,8 @@ export class Database {
         const behind = isLast && !isAlone ? closingOf(this.#pooler) : undefined;
         const sending = this.#sending(ahead, behind);
         if (!isAlone) sent.push(statement);
+        // What is asked without waiting for this goes with it.
+        holdBack(client, process.nextTick);
         const { rows } = await send(client, statement, sending);
         if (isLast) {
           const committed = isAlone ? [statement] : sent.splice(0);
@@ -181,6 +187,7 @@ export class Database {
           conclude: ask(true),
           afterCommit: (after) => afterwards.push(after),
         });
+        isOver = true;
         if (sent.length === 0) return value;
         const commit = await client.query({ text: 'commit', ...timeLimit() });
         // Postgres answers a commit of a failed transaction with ROLLBACK, not with an error.
@@ -188,6 +195,7 @@ export class Database {
         this.#observeCommit?.(sent);
         return value;
       } catch (error) {
+        isOver = true;
         // A connection that can not roll back is thrown away with its transaction.
         if (sent.length > 0)
           await client

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { holdBack } from './held-back.ts';
 
 /** A connection that was lent. `end` gives it back; with an error, to be thrown away. */
 export type Loan = { client: pg.PoolClient; end(broken?: Error): void };
@@ -13,9 +14,6 @@ type Line = {
   broken: Error | undefined;
   isCorked: boolean;
 };
-
-/** What a connection writes to; pg does not name it. */
-type Socket = { cork(): void; uncork(): void };
 
 /**
  * Lets statements that wait for nobody share a connection (decision 0050). What is asked in one turn of the event loop is sent in
@@ -67,11 +65,11 @@ export class SharedConnection {
 /** Holds back what is written until this turn of the event loop is over. */
 function sendTogether(line: Line, client: pg.PoolClient): void {
   if (line.isCorked) return;
-  const socket = (client as unknown as { connection: { stream: Socket } }).connection.stream;
   line.isCorked = true;
-  socket.cork();
-  setImmediate(() => {
-    line.isCorked = false;
-    socket.uncork();
-  });
+  holdBack(client, (release) =>
+    setImmediate(() => {
+      line.isCorked = false;
+      release();
+    }),
+  );
 }
