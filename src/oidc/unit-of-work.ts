@@ -15,6 +15,8 @@ type HowToWrite = {
   lasting?: boolean;
   /** How many statements it asks, if that is known: one, which decides by itself, or none. What it asks beyond is for when it lost. */
   asks?: 'one' | 'nothing';
+  /** It decides nothing: what follows need not wait for its answer. */
+  isSure?: boolean;
 };
 type Added = HowToWrite & { write: Write };
 
@@ -63,9 +65,13 @@ export class UnitOfWork {
     const writes = this.#writes.splice(0);
     const last = writes.findLastIndex(({ asks }) => asks !== 'nothing');
     return db.transaction(this.appId, async (tx) => {
-      for (const [at, { write, asks }] of writes.entries()) {
-        const refusal = await write(at === last && asks === 'one' ? concluding(tx) : tx);
+      let underWay: ReturnType<Write>[] = [];
+      for (const [at, { write, asks, isSure }] of writes.entries()) {
+        underWay.push(write(at === last && asks === 'one' ? concluding(tx) : tx));
+        if (isSure && at !== last) continue;
+        const refusal = (await Promise.all(underWay)).find(Boolean);
         if (refusal) return refusal;
+        underWay = [];
       }
       return undefined;
     });

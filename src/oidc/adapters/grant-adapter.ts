@@ -79,7 +79,9 @@ export class GrantAdapter implements Adapter {
       payload: kept,
       ttlSeconds,
     };
-    unitOfWork().memo.set(`grant:${id}`, { payload: kept, remaining: String(ttlSeconds) } satisfies Seen);
+    const { memo } = unitOfWork();
+    const isNew = !memo.has(`grant:${id}`);
+    memo.set(`grant:${id}`, { payload: kept, remaining: String(ttlSeconds) } satisfies Seen);
     const save: Write = async (tx) => {
       const saved = await saveGrant(tx, grant);
       if (!saved) return { error: 'login_required', description: 'the grant was revoked' };
@@ -93,7 +95,8 @@ export class GrantAdapter implements Adapter {
       );
       return undefined;
     };
-    unitOfWork().add(save, { asks: 'one' });
+    // Nobody can have revoked what nobody knows.
+    unitOfWork().add(save, { asks: 'one', isSure: isNew });
   }
 
   async destroy(id: string): Promise<void> {
