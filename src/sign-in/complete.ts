@@ -5,6 +5,8 @@ import { acrOf } from '../oidc/authentication-context.ts';
 import type { Interaction } from '../oidc/interaction.ts';
 import { spend } from '../storage/spent.ts';
 import type { Queryable, Transaction } from '../storage/database.ts';
+import { rememberDevice } from '../users/devices/store.ts';
+import type { FactorName } from '../users/factors/enrolled.ts';
 import { momentInStore } from '../users/factors/store.ts';
 import type { User } from '../users/user.ts';
 import { authorOf } from './author.ts';
@@ -15,9 +17,9 @@ import type { Evidence } from './evidence.ts';
 import { subjectOf } from './lockout/attempt.ts';
 import { clearFailures } from './lockout/store.ts';
 import { rememberMethod } from './last-method.ts';
-import { meetDevice } from './new-device.ts';
+import { tellOfDevice } from './new-device.ts';
 import { goTo } from './onward.ts';
-import { type Due, dueAfter } from './second-factor/due.ts';
+import { type Due, dueAfter, factorsAsked } from './second-factor/due.ts';
 import { dropPending, keepPending, pageOf, type Pending } from './second-factor/pending.ts';
 import { interactionPath } from './step.ts';
 
@@ -34,17 +36,14 @@ export async function completeSignIn(where: Where, evidence: Evidence): Promise<
   const { appId } = interaction;
   const device = markDevice(ctx, deps.config, appId);
   const { userId, pending } = await deps.db.transaction(appId, async (tx) => {
-    const user = await evidence.who(tx);
-    if (!user || user.disabledAt || user.email !== evidence.identifier) throw signInRefused();
-    // Only the count this attempt stood in: a success at home gives a guesser elsewhere no new tries.
-    await clearFailures(
-      tx,
-      evidence.attempt ?? { appId, subject: subjectOf(evidence.identifier), origin: device },
-    );
-    const due = await dueAfter(tx, where, { user, evidence });
+    const { user, enrolled } = await prove(tx, where, { evidence, device });
+    const due = await dueAfter(tx, where, { user, evidence, enrolled });
     if (due) return { userId: user.userId, pending: await begun(tx, where, { user, evidence, due }) };
-    await spendResult(tx, interaction);
-    const isNewDevice = await meetDevice(tx, where, { user, device });
+    const [, met] = await Promise.all([
+      spendResult(tx, interaction),
+      rememberDevice(tx, appId, user.userId, device),
+    ]);
+    const isNewDevice = await tellOfDevice(tx, where, { user, met });
     const type = 'sign_in.succeeded';
     // Nothing is asked after it.
     const last = { query: tx.conclude };
@@ -66,6 +65,37 @@ export async function completeSignIn(where: Where, evidence: Evidence): Promise<
   await deps.interactions.finishLogin(ctx, interaction, signedIn);
   if (evidence.second !== undefined || evidence.passed?.length)
     await dropPending(deps.ephemeral, interaction);
+}
+
+type Proved = { user: User; enrolled: readonly FactorName[] };
+
+/** Who it is, if they may sign in, with their failures cleared. What does not wait for one another is one round trip. */
+async function prove(
+  tx: Transaction,
+  { interaction }: Where,
+  { evidence, device }: { evidence: Evidence; device: string },
+): Promise<Proved> {
+  const { appId } = interaction;
+  const { amr, identifier, attempt } = evidence;
+  const who = async (): Promise<User> => {
+    const user = await evidence.who(tx);
+    if (!user || user.disabledAt || user.email !== identifier) throw signInRefused();
+    return user;
+  };
+  const askAbout = async (userId: string): Promise<readonly FactorName[]> => {
+    const [enrolled] = await Promise.all([
+      factorsAsked(tx, interaction, { userId, amr }),
+      // Only the count this attempt stood in: a success at home gives a guesser elsewhere no new tries.
+      clearFailures(tx, attempt ?? { appId, subject: subjectOf(identifier), origin: device }),
+    ]);
+    return enrolled;
+  };
+  if (evidence.userId !== undefined) {
+    const [user, enrolled] = await Promise.all([who(), askAbout(evidence.userId)]);
+    return { user, enrolled };
+  }
+  const user = await who();
+  return { user, enrolled: await askAbout(user.userId) };
 }
 
 /** One result for each prompt of an interaction: of two that come at once the later one is refused. */

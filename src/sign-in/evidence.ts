@@ -23,4 +23,6 @@ export type Evidence = {
    * sign-in and gives everything back; undefined means that there is no such user any more.
    */
   who(tx: Transaction): Promise<User | undefined>;
+  /** Whose it is, where nothing is spent for it and `who` only looks: what is asked about them need not wait for that. */
+  userId?: string | undefined;
 };

@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import { twoFactorsAsked } from '../../oidc/authentication-context.ts';
 import type { Interaction } from '../../oidc/interaction.ts';
 import type { Transaction } from '../../storage/database.ts';
-import { canShowFactor, enrolledFactors, hasFactor } from '../../users/factors/enrolled.ts';
+import { canShowFactor, enrolledFactors, type FactorName, hasFactor } from '../../users/factors/enrolled.ts';
 import { graceUntil } from '../../users/factors/store.ts';
 import { useTrustedDevice } from '../../users/trusted-devices/store.ts';
 import type { User } from '../../users/user.ts';
@@ -15,7 +15,18 @@ import { trustsOf } from './trusted-cookie.ts';
 export type Due = Pick<Pending, 'due' | 'offer' | 'laterUntil'>;
 
 type Where = { deps: Pick<SignInDeps, 'config'>; ctx: Context; interaction: Interaction };
-type Proved = { user: User; evidence: Pick<Evidence, 'amr' | 'passed'> };
+type Proved = { user: User; evidence: Pick<Evidence, 'amr' | 'passed'>; enrolled: readonly FactorName[] };
+
+/** The factors that `dueAfter` asks about; none where the policy does not look at them. */
+export async function factorsAsked(
+  tx: Transaction,
+  { snapshot }: Pick<Interaction, 'snapshot'>,
+  { userId, amr }: { userId: string; amr: readonly string[] },
+): Promise<readonly FactorName[]> {
+  const { app } = snapshot;
+  if (amr.includes('mfa') || app.settings.second_factor === 'off') return [];
+  return enrolledFactors(tx, app.appId, userId);
+}
 
 /** What the person has to do before this sign-in is finished, by the app's policy and what the request asked for. */
 export async function dueAfter(tx: Transaction, where: Where, proved: Proved): Promise<Due | undefined> {
@@ -37,14 +48,13 @@ export async function dueAfter(tx: Transaction, where: Where, proved: Proved): P
 async function secondFactorDue(
   tx: Transaction,
   { deps, ctx, interaction }: Where,
-  { user, evidence }: Proved,
+  { user, evidence, enrolled }: Proved,
 ): Promise<Due | undefined> {
   const { appId, snapshot, params } = interaction;
   const { second_factor: policy, second_factor_grace_days: days } = snapshot.app.settings;
   if (policy === 'off') return undefined;
   const { userId } = user;
   const asked = twoFactorsAsked(params);
-  const enrolled = await enrolledFactors(tx, appId, userId);
   const isInsisted = policy === 'required' || asked === 'essential';
   if (hasFactor(enrolled) || (isInsisted && canShowFactor(enrolled))) {
     // What the request asks for is shown, whatever this browser was let off.

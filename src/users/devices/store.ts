@@ -14,12 +14,15 @@ export async function isKnownDevice(
 }
 
 /** Whether it was unknown, and whether the user has signed in from others. */
+export type MetDevice = { isNew: boolean; hasOthers: boolean };
+
+/** Remembers the browser that has just signed a user in. */
 export async function rememberDevice(
   tx: Queryable,
   appId: string,
   userId: string,
   deviceDigest: string,
-): Promise<{ isNew: boolean; hasOthers: boolean }> {
+): Promise<MetDevice> {
   // A row that was inserted has no deleting transaction; one that was updated has this one.
   const [row] = await tx.query<{ is_new: boolean; has_others: boolean }>(sql`
     insert into known_devices (app_id, user_id, device) values (${appId}, ${userId}, ${deviceDigest})

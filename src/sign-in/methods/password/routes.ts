@@ -60,6 +60,7 @@ async function signIn(step: Step, showSignIn: ShowSignIn): Promise<void> {
       amr: ['pwd'],
       identifier: email,
       attempt,
+      userId: renewed ? undefined : userId,
       async who(tx) {
         if (renewed) await rehashPassword(tx, { appId, userId, ...renewed });
         return userById(tx, appId, userId);
