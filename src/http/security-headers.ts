@@ -57,6 +57,11 @@ function policyOf(inline: string, formActions: string): string {
 /** Of answers that are no page: nothing that they hold may be run or drawn. */
 const NO_PAGE = policyOf('', '');
 
+/** For an answer with a text that nobody is to see, as a redirect has: it keeps the policy of what is no page. */
+export function answerWithoutPage(ctx: Context): void {
+  ctx.state.ownPolicy = true;
+}
+
 /** Replaces the policy of this one answer. */
 export function chooseContentSecurityPolicy(ctx: Context, policy: string): void {
   ctx.state.ownPolicy = true;

@@ -83,9 +83,17 @@ export class SessionAdapter implements Adapter {
     }
     const known = unitOfWork().memo.get(`session-uid:${kept.uid}`) as Known | undefined;
     const use = newUse(this.#deps, kept);
-    const next: Next = { digest, payload: kept, use, fill: (stored) => this.#fill(stored) };
+    const next = { digest, payload: kept, use, fill: (stored: StoredSession) => this.#fill(stored) };
     if (known) change(this.#deps, known, next);
     else begin(this.#deps, next);
+  }
+
+  /** The session that this request has read is used as it is. */
+  touch(id: string): void {
+    const digest = digestOf(id);
+    const known = unitOfWork().memo.get(`session:${digest}`) as Known;
+    const { payload } = known;
+    change(this.#deps, known, { digest, payload, use: undefined, fill: (stored) => this.#fill(stored) });
   }
 
   async destroy(id: string): Promise<void> {
@@ -184,7 +192,7 @@ function aged({ stored, filledAt }: Filled): StoredSession {
 
 type Next = {
   digest: string;
-  payload: SessionPayload & { uid: string };
+  payload: SessionPayload;
   use: ClientUse | undefined;
   fill: (stored: StoredSession) => Promise<void>;
 };
@@ -209,7 +217,7 @@ function newUse(deps: AdapterDeps, payload: SessionPayload): ClientUse | undefin
   return { clientId, sid: authorization['sid'], issuer: deps.issuerUrl, issuerKind };
 }
 
-function begin(deps: AdapterDeps, next: Next): void {
+function begin(deps: AdapterDeps, next: Next & { payload: { uid: string } }): void {
   const { session_idle_ttl: idleSeconds, session_absolute_ttl: absoluteSeconds } = deps.snapshot.app.settings;
   const ctx = Provider.ctx;
   const session = {
@@ -251,12 +259,7 @@ function begin(deps: AdapterDeps, next: Next): void {
 function change(deps: AdapterDeps, known: Known, next: Next): void {
   const renewed = known.digest !== next.digest;
   known.ending = false;
-  const { authorizations: _a, ...before } = known.payload;
-  const { authorizations: _b, ...after } = next.payload;
-  const same =
-    isDeepStrictEqual(strip(before), strip(after)) &&
-    isDeepStrictEqual(known.payload.authorizations ?? {}, next.payload.authorizations ?? {});
-  if (!renewed && same && Number(known.idle_for) < TOUCH_SECONDS) return;
+  if (!renewed && Number(known.idle_for) < TOUCH_SECONDS && isSame(known.payload, next.payload)) return;
   const write = {
     appId: deps.appId,
     uid: known.uid,
@@ -290,6 +293,13 @@ function change(deps: AdapterDeps, known: Known, next: Next): void {
     idle_for: '0',
   });
   unitOfWork().memo.set(`session:${next.digest}`, known);
+}
+
+function isSame(one: SessionPayload, other: SessionPayload): boolean {
+  if (one === other) return true;
+  const { authorizations: before = {}, ...rest } = one;
+  const { authorizations: after = {}, ...others } = other;
+  return isDeepStrictEqual(strip(rest), strip(others)) && isDeepStrictEqual(before, after);
 }
 
 /** As it comes back from JSON, so that what was read compares equal to what would be written. */

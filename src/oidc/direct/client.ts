@@ -32,7 +32,7 @@ export function clientOf(
 }
 
 /** Whether its tokens are for the holder of a key or a certificate alone, which then has to be shown. */
-const isBound = ({ settings }: Client): boolean =>
+export const isBound = ({ settings }: Client): boolean =>
   settings.dpop_bound_access_tokens || settings.tls_client_certificate_bound_access_tokens;
 
 type Shown = { id: string; secret: string | undefined };

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { Client } from '../../apps/app.ts';
+import { answerWithoutPage } from '../../http/security-headers.ts';
 import { stateOf } from '../../http/request-state.ts';
 import type { AdapterDeps } from '../adapters/adapter-deps.ts';
 import { authorOf } from '../author.ts';
@@ -9,6 +10,7 @@ import { issuerUrl, type IssuerKind, protocolRoutes } from '../issuers.ts';
 import type { Found } from '../provider-cache.ts';
 import { refuseClient } from '../refusal.ts';
 import { inUnitOfWork, UnitOfWork } from '../unit-of-work.ts';
+import { authorized, type Redirect } from './authorization.ts';
 import { clientFields, clientOf } from './client.ts';
 import { type Form, plainFields } from './form.ts';
 import { introspected, introspectionFields } from './introspection.ts';
@@ -28,10 +30,12 @@ type Asked = { path: string; issuer: IssuerKind; body: string | undefined; sourc
 /** Whether the request has been answered. */
 export type DirectAnswers = (ctx: Context, asked: Asked) => Promise<boolean>;
 
-/** What goes into the body, and which grant it was; undefined: the library has to answer. */
-type Answer = { body: Record<string, unknown>; grantType?: string } | undefined;
+/** What goes into the body, and which grant it was, or where a browser goes; undefined: the library has to answer. */
+type Answer = { body: Record<string, unknown>; grantType?: string } | { redirect: Redirect } | undefined;
 type Door = {
   method: string;
+  /** Whether it is a browser that comes here, with a query; else a machine, without. */
+  isForBrowsers?: boolean;
   /** The library's name for it. */
   route: string;
   answer(at: AdapterDeps, ctx: Context, unit: UnitOfWork, body: string | undefined): Promise<Answer>;
@@ -59,6 +63,15 @@ const tokenFields: ReadonlySet<string> = new Set([
 ]);
 
 const doors: Readonly<Record<string, Door>> = {
+  [protocolRoutes.authorization]: {
+    method: 'GET',
+    isForBrowsers: true,
+    route: 'authorization',
+    answer: async (at, ctx) => {
+      const redirect = await authorized(at, { query: ctx.querystring, cookies: ctx.req.headers.cookie });
+      return redirect && { redirect };
+    },
+  },
   [protocolRoutes.token]: {
     method: 'POST',
     route: 'token',
@@ -98,6 +111,9 @@ export function directAnswers(deps: DirectDeps): DirectAnswers {
   return async (ctx, { path, issuer, body, source }) => {
     const door = doors[path];
     if (door?.method !== ctx.method || !isPlain(ctx) || isFapi(source.snapshot)) return false;
+    const { isForBrowsers = false } = door;
+    // Where an app is leaving nothing begins; and machines bring no query.
+    if (isForBrowsers ? source.service !== 'everything' : ctx.req.url!.includes('?')) return false;
     const { snapshot, ring } = source;
     const { appId } = snapshot.app;
     const at: AdapterDeps = {
@@ -110,15 +126,18 @@ export function directAnswers(deps: DirectDeps): DirectAnswers {
     };
     // Whatever comes of it, and whoever answers.
     ctx.set('cache-control', 'no-store');
-    ctx.vary('Origin');
+    if (!isForBrowsers) ctx.vary('Origin');
     try {
       const unit = new UnitOfWork(appId, () => door.route);
       const answer = await inUnitOfWork(unit, () => door.answer(at, ctx, unit, body));
       if (!answer) return false;
       // Also when another request was faster: what reuse revoked stays revoked.
       const refusal = await unit.commit(deps.db);
+      // The session ended meanwhile: for the library it is one that never was.
+      if (refusal && isForBrowsers) return false;
       deps.count.answeredDirectly();
       if (refusal) refuseClient(ctx, refusal, { snapshot, pages: deps.pages });
+      else if ('redirect' in answer) lead(ctx, answer.redirect);
       else {
         if (answer.grantType !== undefined) deps.count.tokenIssued(answer.grantType);
         ctx.body = answer.body;
@@ -130,12 +149,18 @@ export function directAnswers(deps: DirectDeps): DirectAnswers {
   };
 }
 
-/** Nothing that would have to be judged: no script of another site, no proof of a key, no certificate, no query. */
+function lead(ctx: Context, { location, cookies }: Redirect): void {
+  ctx.status = 303;
+  ctx.redirect(location);
+  answerWithoutPage(ctx);
+  ctx.set('set-cookie', cookies);
+}
+
+/** Nothing that would have to be judged: no script of another site, no proof of a key, no certificate. */
 const isPlain = (ctx: Context): boolean =>
   ctx.req.headers.origin === undefined &&
   ctx.req.headers['dpop'] === undefined &&
-  stateOf(ctx).clientCertificate === undefined &&
-  !ctx.req.url!.includes('?');
+  stateOf(ctx).clientCertificate === undefined;
 
 type OfClient = { unit: UnitOfWork; form: Form | undefined; answer: AnswerClient | undefined };
 
