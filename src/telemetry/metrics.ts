@@ -82,7 +82,7 @@ function tokenMetrics(registers: Registry[]) {
     }),
     answeredDirectly: new Counter({
       name: metricNames.answeredDirectly,
-      help: 'Requests of machines answered without the protocol library.',
+      help: 'Requests answered without the protocol library.',
       registers,
     }),
     tokenHooks: new Counter({
