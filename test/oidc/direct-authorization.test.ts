@@ -72,13 +72,6 @@ for (const driver of drivers) {
       await addClient('browser', { type: 'spa', settings: { refresh_bound_to_session: false } });
       await addClient('never', { settings: { refresh_tokens: 'never', subject_type: 'pairwise' } });
       await addClient('foreign', { settings: { first_party: false } });
-      await addClient('pushing', { settings: { require_pushed_authorization_requests: true } });
-      await addClient('signing', {
-        settings: {
-          require_signed_request_object: true,
-          jwks: { keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }] },
-        },
-      });
       await addClient('bound', { settings: { dpop_bound_access_tokens: true } });
       await addClient('worker', { type: 'service', redirect_uris: undefined });
     });
@@ -338,6 +331,7 @@ for (const driver of drivers) {
           ['code', { response_mode: 'fragment' }],
           ['unsupported_response_type', { response_type: 'code id_token' }],
           ['invalid_scope', { scope: 'openid\u0001' }],
+          ['invalid_request', { scope: 'email' }],
           ['code', { scope: 'openid teams' }],
           ['code', { scope: 'openid nobodys' }],
           ['invalid_request', { code_challenge_method: 'plain' }],
@@ -351,6 +345,7 @@ for (const driver of drivers) {
           await isLeft(agent, leads, { parameters });
         const without = (name: string) => (url: URL) => url.searchParams.delete(name);
         await isLeft(agent, '400', { change: without('redirect_uri') });
+        await isLeft(agent, 'code', { parameters: { scope: 'email' }, change: without('nonce') });
         await isLeft(agent, 'invalid_request', { change: without('code_challenge') });
         await isLeft(agent, 'invalid_request', { change: without('code_challenge_method') });
         await isLeft(agent, 'invalid_request', { change: without('response_type') });
@@ -366,8 +361,6 @@ for (const driver of drivers) {
         await isLeft(agent, 'code', { init: { headers: { origin: 'https://evil.example' } } });
         await isLeft(agent, 'code', { init: { headers: { dpop: 'x' } } });
         await isLeft(agent, 'code', { init: { method: 'HEAD' } });
-        for (const who of ['pushing', 'signing'])
-          await isLeft(agent, 'invalid_request', { client: clients[who]! });
         await isLeft(agent, '400', { client: clients['worker']! });
         await isLeft(agent, '400', { client: { ...shop, clientId: 'nobody' } });
       });
@@ -388,6 +381,8 @@ for (const driver of drivers) {
         expect(await answeredDirectly(), 'the library was asked').to.equal(before);
         await isDirect(agent, clients['told']!, {});
         await isDirect(agent, shop, { scope: 'openid email profile' });
+        const member = await visitor(shop, 'openid teams');
+        await isLeft(member, 'code', { parameters: { scope: 'openid teams' } });
         const bound = await visitor(clients['bound']!);
         await isLeft(bound, 'code', { client: clients['bound']! });
         // It gives no refresh tokens: what stands for them is left out.
@@ -413,6 +408,26 @@ for (const driver of drivers) {
         await isLeft(first, 'invalid_request');
         await set('/apps/shop', { settings: { require_pushed_authorization_requests: false } });
         await isDirect(first, shop, {});
+      });
+
+      it(`not at a client that has to push its requests, or to sign them, by now (${kind} issuer)`, async () => {
+        const at = `changing-${kind}`;
+        await addClient(at, {});
+        const client = clients[at]!;
+        const agent = await visitor(client);
+        const x = '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo';
+        const jwks = { keys: [{ kty: 'OKP', crv: 'Ed25519', x }] };
+        for (const [has, hasNot] of [
+          [{ require_pushed_authorization_requests: true }, { require_pushed_authorization_requests: false }],
+          [{ require_signed_request_object: true, jwks }, { require_signed_request_object: false }],
+        ]) {
+          await isDirect(agent, client, {});
+          await set(`/apps/shop/clients/${client.clientId}`, { settings: has });
+          await isLeft(agent, 'invalid_request', { client });
+          await set(`/apps/shop/clients/${client.clientId}`, { settings: hasNot });
+        }
+        await set(`/apps/shop/clients/${client.clientId}`, { disabled: true });
+        await isLeft(agent, '400', { client });
       });
 
       it(`not when what it stands on has ended (${kind} issuer)`, async () => {
