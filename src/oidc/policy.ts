@@ -37,6 +37,10 @@ export function interactionRules(
     check.check = async (ctx) => asks(ctx) && (await original(ctx));
   }
   consent.checks.add(askAgain(snapshot));
+  // A session that the cache still knows, of somebody who may not sign in any more, is none.
+  const noSession = policy.get('login')!.checks.get('no_session')!;
+  const { check: isNobody } = noSession;
+  noSession.check = async (ctx) => ctx.oidc.account === undefined || (await isNobody(ctx));
   askForAccounts(policy);
   refuseUnmetAcr(policy, settings);
   if (settings.second_factor !== 'off')
