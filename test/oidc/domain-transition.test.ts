@@ -61,8 +61,10 @@ for (const driver of drivers) {
         expect((await introspect(configuration, client, fresh.access_token)).body.active).to.equal(true);
         expect((await fetch(`${issuer}/.well-known/jwks.json`)).status).to.equal(200);
         const { url } = await authorizationRequest(configuration);
-        const page = await latchkey.agent().open(url.href);
-        expect([page.status, page.url], kind).to.deep.equal([kind === 'own' ? 404 : 400, url.href]);
+        for (const browser of [latchkey.agent(), before[kind].agent]) {
+          const page = await browser.open(url.href);
+          expect([page.status, page.url], kind).to.deep.equal([kind === 'own' ? 404 : 400, url.href]);
+        }
       }
     });
 
@@ -78,6 +80,30 @@ for (const driver of drivers) {
       expect((await redeem(there.configuration, there.request, there.callback)).claims()!.iss).to.equal(
         origin,
       );
+    });
+
+    it('leads whoever has been there back from the domain, whichever way that is answered', async () => {
+      const { appId, client, domain, origin } = await livingApp();
+      await giveDomain(latchkey, names, { appId, domain });
+      const configuration = await discoverAt(latchkey, client, origin);
+      const agent = agentAt(latchkey, origin);
+      expect(
+        (await signInByPassword(agent, await authorizationRequest(configuration), EMAIL)).url,
+      ).to.contain('code=');
+      // With a parameter that nobody knows the protocol library answers, without it nobody asks it.
+      const [here, there] = await Promise.all(
+        ['', '&nobody_knows_this=1'].map(async (more) => {
+          const { url } = await authorizationRequest(configuration);
+          const { status, headers } = await agent.send(url.href + more);
+          const led = new URL(headers.get('location')!);
+          const cookies = headers.getSetCookie().map((line) => line.replace(/:\d\d GMT/, ''));
+          return { status, cookies, led: [...led.searchParams.keys()], iss: led.searchParams.get('iss') };
+        }),
+      );
+      expect(here).to.deep.equal(there);
+      expect(here!.iss).to.equal(origin);
+      for (const line of here!.cookies)
+        expect(line).to.match(/^__Host-lk_ses\..*; path=\/; samesite=lax; secure; httponly;/);
     });
 
     it('ends when the operator says so: the old issuers know the app no more', async () => {
