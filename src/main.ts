@@ -17,12 +17,16 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   async start(config, log) {
     if (config.webConcurrency > 1 && cluster.isPrimary)
       return (await import('./cluster.ts')).startCluster({ config, log, root });
-    const [{ startLatchkey }, { giveBackMemory }] = await Promise.all([
+    const [{ startLatchkey }, { giveBackMemory }, { letPoolYield }] = await Promise.all([
       import('./app.ts'),
       import('./kernel/memory.ts'),
+      import('./kernel/thread-priority.ts'),
     ]);
-    const held = cluster.isWorker;
-    return startLatchkey({ config, log, version, root, held, beforeListening: giveBackMemory });
+    const beforeListening = (): void => {
+      letPoolYield();
+      giveBackMemory();
+    };
+    return startLatchkey({ config, log, version, root, held: cluster.isWorker, beforeListening });
   },
   routes: async (config) => (await import('./app.ts')).routeTable(config),
   async migrate(config, log) {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +39,17 @@ function run(
       void ended.then(() => reject(new Error(`ended without saying ${text}:\n${output}`)));
     });
   return { child, ended, said };
+}
+
+/** How nice the threads of a process are, by their name (proc(5): the 19th field of stat). */
+function prioritiesOf(pid: number): Map<string, number[]> {
+  const found = new Map<string, number[]>();
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1');
+    const [, name, rest] = /^\d+ \((.*)\) (.*)$/s.exec(stat)!;
+    found.set(name!, [...(found.get(name!) ?? []), Number(rest!.split(' ')[16])]);
+  }
+  return found;
 }
 
 describe('the process', function () {
@@ -98,6 +109,14 @@ describe('the process', function () {
     const { child, ended, said } = run(['start'], env);
     await said(/dev\/playground[\s\S]*dev\/inbox[\s\S]*admin_api_key/);
     expect((await run(['healthcheck'], env).ended).code).to.equal(0);
+    // Whoever hashes or signs yields to whoever answers.
+    const priorities = prioritiesOf(child.pid!);
+    expect(priorities.get('libuv-worker')).to.deep.equal([5, 5, 5, 5]);
+    priorities.delete('libuv-worker');
+    expect(
+      [...priorities.values()].flat().every((nice) => nice === 0),
+      'all others',
+    ).to.equal(true);
 
     const body = 'client_id=nobody&grant_type=client_credentials';
     const socket = connect(port, '127.0.0.1');
