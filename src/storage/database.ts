@@ -162,8 +162,9 @@ export class Database {
       const sent: Statement[] = [];
       let isOver = false;
       const ask = (isLast: boolean) => async (statement: Statement) => {
-        // Of several that were asked together one was refused; what would have followed another has nowhere to go.
         if (isOver) throw new Error('the transaction is over');
+        // Until it is sent: of several that are asked together none goes without one that could not go.
+        isOver = true;
         this.#observe?.(statement);
         const isFirst = sent.length === 0;
         // Alone it is a transaction by itself; without any there is nothing to begin, nor to end.
@@ -174,7 +175,9 @@ export class Database {
         if (!isAlone) sent.push(statement);
         // What is asked without waiting for this goes with it.
         holdBack(client, process.nextTick);
-        const { rows } = await send(client, statement, sending);
+        const answered = send(client, statement, sending);
+        isOver = false;
+        const { rows } = await answered;
         if (isLast) {
           const committed = isAlone ? [statement] : sent.splice(0);
           this.#observeCommit?.(committed);

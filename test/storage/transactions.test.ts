@@ -17,7 +17,11 @@ for (const pooler of [undefined, 'prepared', 'unprepared'] as const)
         poolSize: 1,
         pooler,
         log: () => {},
+        observe: (statement) => {
+          if (statement === unsendable) throw new Error('it can not be sent');
+        },
       });
+    const unsendable = sql`insert into kept (n) values (99)`;
     const kept = async (): Promise<number[]> =>
       (await elsewhere.query<{ n: number }>(undefined, sql`select n from kept order by n`)).map(({ n }) => n);
     const insert = (n: number) => sql`insert into kept (n) values (${n}) returning n`;
@@ -40,6 +44,61 @@ for (const pooler of [undefined, 'prepared', 'unprepared'] as const)
     after(async () => {
       await Promise.all([db.close(), elsewhere.close()]);
       await dropDatabase(database);
+    });
+
+    it('keeps nothing of what was asked together when one of them fails, or can not even be sent', async () => {
+      await db.query(undefined, insert(1));
+      const doubled = sql`insert into kept (n, m) values (2, 7), (3, 7)`;
+      for (const fails of [doubled, unsendable])
+        for (const order of [
+          [fails, insert(4)],
+          [insert(4), fails],
+        ])
+          for (const ending of ['query', 'conclude'] as const) {
+            const error = await refused(
+              db.transaction(undefined, (tx) =>
+                Promise.all([tx.query(order[0]!), tx.query(insert(5)), tx[ending](order[1]!)]),
+              ),
+            );
+            expect((error as Error).message, 'the first failure is what is told').to.match(
+              /duplicate key|can not be sent/,
+            );
+            expect(await kept()).to.deep.equal([1]);
+          }
+      // The connection is as good as before.
+      await db.transaction(undefined, (tx) => Promise.all([tx.query(insert(6)), tx.conclude(insert(7))]));
+      expect(await kept()).to.deep.equal([1, 6, 7]);
+    });
+
+    it('refuses what somebody still asks when it is over', async () => {
+      const turn = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
+      let asked: Promise<unknown> | undefined;
+      const error = await refused(
+        db.transaction(undefined, async (tx) => {
+          const slow = async (): Promise<void> => {
+            await tx.query(insert(1));
+            await turn();
+            await tx.query(insert(2));
+          };
+          const quick = async (): Promise<never> => {
+            await tx.query(insert(3));
+            throw new Error('refused');
+          };
+          const whole = [quick(), slow()];
+          asked = refused(whole[1]!);
+          await Promise.all(whole);
+        }),
+      );
+      expect((error as Error).message).to.equal('refused');
+      expect(((await asked) as Error).message).to.equal('the transaction is over');
+      expect(await kept()).to.deep.equal([]);
+      let late: Promise<unknown> | undefined;
+      await db.transaction(undefined, async (tx) => {
+        await tx.query(insert(4));
+        late = turn().then(() => refused(tx.query(insert(5))));
+      });
+      expect(((await late) as Error).message).to.equal('the transaction is over');
+      expect(await kept()).to.deep.equal([4]);
     });
 
     it('is committed with its last statement; what is asked thereafter is another one', async () => {
