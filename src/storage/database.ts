@@ -161,8 +161,14 @@ export class Database {
     const outcome = await this.#withClient(async (client) => {
       const sent: Statement[] = [];
       let isOver = false;
-      const ask = (isLast: boolean) => async (statement: Statement) => {
-        if (isOver) throw new Error('the transaction is over');
+      let cause: unknown;
+      const ask = (isLast: boolean) => (statement: Statement) =>
+        asked(statement, isLast).catch((error: unknown) => {
+          cause ??= error;
+          throw error;
+        });
+      const asked = async (statement: Statement, isLast: boolean): Promise<never[]> => {
+        if (isOver) throw new TransactionIsOver();
         // Until it is sent: of several that are asked together none goes without one that could not go.
         isOver = true;
         this.#observe?.(statement);
@@ -203,14 +209,12 @@ export class Database {
         if (sent.length > 0)
           await client
             .query({ text: 'rollback', query_timeout: ROLLBACK_LIMIT_MS } as pg.QueryConfig)
-            .catch((cause: unknown) => client.emit('error', cause as Error));
-        throw error;
+            .catch((failure: unknown) => client.emit('error', failure as Error));
+        // Of what was asked together what failed because of another may be heard of first.
+        throw isConsequence(error) ? (cause ?? error) : error;
       }
     });
-    if (afterwards.length > 0)
-      await withDeadline(Math.max(AFTERWARDS_MS, remainingMs() ?? 0), async () => {
-        for (const after of afterwards) await after();
-      });
+    if (afterwards.length > 0) await runAll(afterwards);
     return outcome;
   }
 
@@ -287,6 +291,24 @@ export class Database {
     }
   }
 }
+
+/** What follows a commit, however late its request is. */
+const runAll = (afterwards: readonly (() => Promise<void> | void)[]): Promise<void> =>
+  withDeadline(Math.max(AFTERWARDS_MS, remainingMs() ?? 0), async () => {
+    for (const after of afterwards) await after();
+  });
+
+class TransactionIsOver extends Error {
+  constructor() {
+    super('the transaction is over');
+  }
+}
+
+const IN_FAILED_TRANSACTION = '25P02';
+
+const isConsequence = (error: unknown): boolean =>
+  error instanceof TransactionIsOver ||
+  (error as { code?: unknown } | undefined)?.code === IN_FAILED_TRANSACTION;
 
 const outOfTime = (): Error => unavailable('Postgres', new Error('the request has taken too long'));
 

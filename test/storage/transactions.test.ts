@@ -70,6 +70,26 @@ for (const pooler of [undefined, 'prepared', 'unprepared'] as const)
       expect(await kept()).to.deep.equal([1, 6, 7]);
     });
 
+    it('tells what failed first, and not what failed because of it, however far from here it was asked', async () => {
+      await db.query(undefined, sql`insert into kept (n, m) values (1, 7)`);
+      const deep = async (ask: () => Promise<unknown>, levels: number): Promise<unknown> => {
+        const answer = await (levels === 0 ? ask() : deep(ask, levels - 1));
+        return answer;
+      };
+      for (const fails of [sql`insert into kept (n, m) values (2, 7)`, unsendable]) {
+        const error = await refused(
+          db.transaction(undefined, (tx) =>
+            Promise.all([
+              deep(() => tx.query(fails), 5),
+              tx.query(insert(3)),
+              deep(() => tx.query(insert(4)), 2),
+            ]),
+          ),
+        );
+        expect((error as Error).message).to.match(fails === unsendable ? /can not be sent/ : /duplicate key/);
+      }
+    });
+
     it('refuses what somebody still asks when it is over', async () => {
       const turn = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
       let asked: Promise<unknown> | undefined;
