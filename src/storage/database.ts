@@ -205,11 +205,7 @@ export class Database {
         return value;
       } catch (error) {
         isOver = true;
-        // A connection that can not roll back is thrown away with its transaction.
-        if (sent.length > 0)
-          await client
-            .query({ text: 'rollback', query_timeout: ROLLBACK_LIMIT_MS } as pg.QueryConfig)
-            .catch((failure: unknown) => client.emit('error', failure as Error));
+        if (sent.length > 0) await rollBack(client);
         // Of what was asked together what failed because of another may be heard of first.
         throw isConsequence(error) ? (cause ?? error) : error;
       }
@@ -291,6 +287,12 @@ export class Database {
     }
   }
 }
+
+/** A connection that can not is thrown away with its transaction. */
+const rollBack = (client: pg.PoolClient): Promise<unknown> =>
+  client
+    .query({ text: 'rollback', query_timeout: ROLLBACK_LIMIT_MS } as pg.QueryConfig)
+    .catch((failure: unknown) => client.emit('error', failure as Error));
 
 /** What follows a commit, however late its request is. */
 const runAll = (afterwards: readonly (() => Promise<void> | void)[]): Promise<void> =>
