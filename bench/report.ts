@@ -105,7 +105,7 @@ function printDisturbance(results: Results): void {
 function ratiosOf(results: Results): Ratio[] {
   return bars.flatMap(({ workload, of, against, must, aim }) => {
     const ours = results.get(workload)?.get(of);
-    const theirs = results.get(against.workload ?? workload)?.get(against.target);
+    const theirs = results.get(workload)?.get(against);
     if (!ours || !theirs) return [];
     const each = (measure: (mine: Sample, yours: Sample) => number): Spread =>
       spread(ours.map((sample, round) => measure(sample, theirs[round % theirs.length]!)));
@@ -113,7 +113,7 @@ function ratiosOf(results: Results): Ratio[] {
       {
         workload,
         of,
-        against: against.workload === undefined ? against.target : '1 app',
+        against,
         ratio: each((mine, yours) => mine.perSecond / yours.perSecond),
         cpuRatio: each((mine, yours) => mine.cpu / yours.cpu),
         must,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { BARE, EMBEDDED, LATCHKEY, NAIVE, TWO, WITHOUT_HASH } from './bars.ts';
+import { BARE, EMBEDDED, LATCHKEY, NAIVE, ONE_APP, TWO, WITHOUT_HASH } from './bars.ts';
 import { growApps } from './fill/apps.ts';
 import { machine } from './machine.ts';
 import type { Bench } from './main.ts';
@@ -125,16 +125,20 @@ async function manyAppsRounds({ instance, latchkey, rounds, say, measured }: App
   const title = (count: number, how: string): string => `client_credentials, ${count} apps, ${how}`;
   const thousand = Math.min(1000, plan.apps);
   await grow(thousand);
-  const turns = { id: `apps_${thousand}`, title: title(thousand, 'round robin'), next: roundRobin(apps) };
-  await rounds(manyApps(turns), [latchkey]);
+  // The same server with one of them, in turn with all: minutes later the machine is another one.
+  const both = [{ ...latchkey, name: ONE_APP }, latchkey];
+  const among = (next: () => AppWorker) => (target: Target) =>
+    target.name === ONE_APP ? target.workers.es256 : next();
+  const turns = { id: `apps_${thousand}`, title: title(thousand, 'round robin') };
+  await rounds(manyApps({ ...turns, next: among(roundRobin(apps)) }), both);
   // The bar is for a thousand apps and no fewer.
   if (thousand === 1000) measured['rss_load'] = memoryMb(instance.server.pid).now;
   if (plan.apps <= 1000) return;
   await grow(plan.apps);
   const even = { id: `apps_${plan.apps}_round_robin`, title: title(plan.apps, 'round robin') };
-  await rounds(manyApps({ ...even, next: roundRobin(apps) }), [latchkey]);
+  await rounds(manyApps({ ...even, next: among(roundRobin(apps)) }), both);
   // After it, when each has been asked for: before, it is the first reading of rare apps that is measured.
-  const popular = { id: `apps_${plan.apps}_zipf`, title: title(plan.apps, 'Zipf'), next: zipf(apps) };
-  await rounds(manyApps(popular), [latchkey]);
+  const popular = { id: `apps_${plan.apps}_zipf`, title: title(plan.apps, 'Zipf') };
+  await rounds(manyApps({ ...popular, next: among(zipf(apps)) }), both);
   measured[`rss_apps_${plan.apps}`] = memoryMb(instance.server.pid).now;
 }
