@@ -71,7 +71,7 @@ describe('every statement of the program', () => {
     const wrong = readdirSync(source, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .flatMap((name) =>
-        [...readFileSync(join(source, name), 'utf8').matchAll(/\bsql`([^`]*)/g)].map(
+        [...readFileSync(join(source, name), 'utf8').matchAll(/\b(?:sql|part)`([^`]*)/g)].map(
           ([, text]) => [name, text!] as const,
         ),
       )
