@@ -44,7 +44,11 @@ function becomeServer() {
   const isHeld = process.channel !== undefined;
   if (!isServer || isHeld || said.includes('semi-space') || process.execve === undefined) return;
   const script = join(root, 'bin', 'latchkey.mjs');
-  const memory = ['--max-semi-space-size=16', '--heap-growing-percent=30'];
+  const memory = [
+    '--max-semi-space-size=16',
+    '--heap-growing-percent=30',
+    '--no-memory-reducer-favors-memory',
+  ];
   const args = [...process.execArgv, ...memory, script, ...process.argv.slice(2)];
   process.execve(process.execPath, [process.execPath, ...args], { MALLOC_ARENA_MAX: '2', ...process.env });
 }

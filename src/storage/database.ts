@@ -13,7 +13,7 @@ import {
   scopeOf,
 } from './scoped-query.ts';
 import { typeParsers } from './timestamps.ts';
-import { holdBack } from './held-back.ts';
+import { holdBack, socketOf } from './held-back.ts';
 import { send, type Sending } from './one-message.ts';
 import { type Loan, SharedConnection } from './shared-connection.ts';
 import type { Statement } from './sql.ts';
@@ -180,7 +180,7 @@ export class Database {
         const sending = this.#sending(ahead, behind);
         if (!isAlone) sent.push(statement);
         // What is asked without waiting for this goes with it.
-        holdBack(client, process.nextTick);
+        holdBack(socketOf(client), process.nextTick);
         const answered = send(client, statement, sending);
         isOver = false;
         const { rows } = await answered;

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { holdBack } from './held-back.ts';
+import { holdBack, socketOf } from './held-back.ts';
 
 /** A connection that was lent. `end` gives it back; with an error, to be thrown away. */
 export type Loan = { client: pg.PoolClient; end(broken?: Error): void };
@@ -66,7 +66,7 @@ export class SharedConnection {
 function sendTogether(line: Line, client: pg.PoolClient): void {
   if (line.isCorked) return;
   line.isCorked = true;
-  holdBack(client, (release) =>
+  holdBack(socketOf(client), (release) =>
     setImmediate(() => {
       line.isCorked = false;
       release();
