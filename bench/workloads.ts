@@ -138,7 +138,8 @@ export async function signIn(
         await submit(`${path}/password`, { ...hidden, email: emailOf(at.user), password: PASSWORD }),
       );
     }
-    path = onward(await browser.send({ path, headers }));
+    // Back to the endpoint where it began, or to the client at once.
+    if (path.startsWith('/')) path = onward(await browser.send({ path, headers }));
   }
   return path;
 }

@@ -138,19 +138,10 @@ function doors(
   const count = countersOf(http.metrics);
   const state = { baseUrl, db, ephemeral, registry, rootKeys: jobs.rootKeys };
   const mtls = mutualTlsOf(config);
-  const providers = createProviderCache({
-    ...state,
-    jwksMaxAge,
-    cache,
-    access,
-    pages,
-    log,
-    count,
-    mtls,
-    outgoing,
-  });
-  const direct = directAnswers({ ...state, cache, access, pages, log, count, mtls });
-  const interactions = createInteractions({ ...state, providers });
+  const protocol = { ...state, cache, access, count, mtls };
+  const providers = createProviderCache({ ...protocol, jwksMaxAge, pages, log, outgoing });
+  const direct = directAnswers({ ...protocol, pages, log });
+  const interactions = createInteractions({ ...protocol, providers, log });
   const { hasher, breached } = parts;
   const people = { access, hasher, breached, mail: jobs, places };
   const signIn = { ...state, ...people, views: http.views, metrics: http.metrics, config, interactions };

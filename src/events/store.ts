@@ -1,14 +1,19 @@
 import type { Queryable } from '../storage/database.ts';
-import { sql } from '../storage/sql.ts';
+import { type Part, part, sql } from '../storage/sql.ts';
 import type { AuditEvent } from './event.ts';
 
-export async function appendEvent(q: Queryable, event: AuditEvent & { eventId: string }): Promise<void> {
-  await q.query(
-    sql`insert into audit_events (app_id, event_id, type, actor_type, actor_id, user_id, client_id, session_id, result, address, user_agent, request_id, details)
-        values (${event.appId}, ${event.eventId}, ${event.type}, ${event.actor.type}, ${event.actor.id ?? null}, ${event.userId ?? null}, ${event.clientId ?? null},
-          ${event.sessionId ?? null}, ${event.result}, ${event.address ?? null}::inet, ${event.userAgent?.slice(0, 512) ?? null}, ${event.requestId ?? null}, ${JSON.stringify(event.details ?? {})}::jsonb)`,
-  );
+export async function appendEvent(q: Queryable, event: NewEvent): Promise<void> {
+  await q.query(sql`${appendingEvent(event, part``)}`);
 }
+
+export type NewEvent = AuditEvent & { eventId: string };
+
+/** `of`: what it hangs on, and a second `details` (jsonb) that is added to its own. */
+export const appendingEvent = (event: NewEvent, of: Part, moreDetails = part`'{}'::jsonb`): Part =>
+  part`insert into audit_events (app_id, event_id, type, actor_type, actor_id, user_id, client_id, session_id, result, address, user_agent, request_id, details)
+        select ${event.appId}, ${event.eventId}, ${event.type}, ${event.actor.type}, ${event.actor.id ?? null}, ${event.userId ?? null}, ${event.clientId ?? null},
+          ${event.sessionId ?? null}, ${event.result}, ${event.address ?? null}::inet, ${event.userAgent?.slice(0, 512) ?? null}, ${event.requestId ?? null},
+          ${JSON.stringify(event.details ?? {})}::jsonb || ${moreDetails} ${of}`;
 
 export type EventRow = {
   event_id: string;

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { AppSnapshot, Client } from '../apps/app.ts';
+import type { Part } from '../storage/sql.ts';
 import type { DevicePrompt } from './features/device-flow.ts';
 import type { AskedResource } from './resources.ts';
 import type { IssuerKind } from './issuers.ts';
@@ -24,19 +25,38 @@ export type Interaction = {
   /** Internal name of that session. */
   sessionUid: string | undefined;
   expiresInSeconds: number;
+  /** Its parameters, if it holds nothing that would have to be judged again when it goes on; undefined otherwise. */
+  plainForm: Readonly<Record<string, string>> | undefined;
 };
 
-export type SignedIn = { userId: string; amr: string[]; acr?: string | undefined; authTimeSeconds: number };
+export type SignedIn = { userId: string; amr: string[]; acr: string; authTimeSeconds: number };
+
+export type Ending = {
+  /** What of it belongs into the statement that spends the result. undefined: nothing does. */
+  writes: ((signedIn: SignedIn) => EndingWrites) | undefined;
+  /** Once that is committed: answers 303, to the client or to the authorization endpoint. `isBegun`: as the statement said. */
+  answer(signedIn: SignedIn, isBegun: boolean): Promise<void>;
+};
+
+export type EndingWrites = {
+  /** Common table expressions, each with a comma before it, which hang on the one row of `once`. */
+  parts: Part;
+  /** Whether they did what they were to do: not for somebody who may not sign in any more. */
+  isBegun: Part;
+};
 
 export type Interactions = {
-  /** The interaction of this URL and of this browser's cookie. Problem `interaction.expired` otherwise. */
-  load(ctx: Context, appId: string, uid: string): Promise<Interaction>;
+  /**
+   * The interaction of this URL and of this browser's cookie. Problem `interaction.expired` otherwise. `beside` is called
+   * for this browser alone, before the interaction is read: what it asks of the store goes with that.
+   */
+  load(ctx: Context, appId: string, uid: string, beside?: () => void): Promise<Interaction>;
   /** The same without asking for the cookie: for a link that was opened in another browser. Never sign in on its word. */
   peek(appId: string, uid: string): Promise<Interaction | undefined>;
   /** Whether this browser holds the interaction's cookie. Says nothing about the interaction being alive. */
   isHere(ctx: Context, appId: string, uid: string): boolean;
-  /** Records the result and answers 303 to the authorization endpoint. Only after the result was spent in Postgres. */
-  finishLogin(ctx: Context, interaction: Interaction, signedIn: SignedIn): Promise<void>;
+  /** How it ends for whoever proves who they are. */
+  ending(ctx: Context, interaction: Interaction): Promise<Ending>;
   /** `scopes` undefined: everything that was asked for. */
   finishConsent(ctx: Context, interaction: Interaction): Promise<void>;
   /** The person says that the device is theirs. */

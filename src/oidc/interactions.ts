@@ -1,31 +1,36 @@
 import type { Context } from 'koa';
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
 import type { AppRegistry } from '../apps/registry.ts';
+import { stateOf } from '../http/request-state.ts';
+import { answerWithoutPage } from '../http/security-headers.ts';
 import { originOf } from '../http/site.ts';
 import { Problem } from '../kernel/problem.ts';
-import type { Database } from '../storage/database.ts';
-import type { EphemeralStore } from '../storage/ephemeral.ts';
+import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { interactionKey, type StoredInteraction } from './adapters/interaction-adapter.ts';
 import { cookieSigner } from './cookie-signer.ts';
 import { narrowCookies, sessionCookieName, shortCookies } from './cookies.ts';
+import { PLAIN_PARAMETERS } from './direct/asked.ts';
+import { adapterDeps } from './direct/direct.ts';
+import { type From, signInEnd } from './direct/sign-in-end.ts';
 import { claimsAskedFor } from './features/claims-parameter.ts';
-import type { Interaction, Interactions } from './interaction.ts';
+import type { Ending, Interaction, Interactions, SignedIn } from './interaction.ts';
 import { addResources } from './grant-hooks.ts';
 import { devicePromptOf } from './features/device-flow.ts';
 import { askedResources } from './resources.ts';
 import { issuerUrl, pagesOrigin } from './issuers.ts';
 import { narrowedRequest } from './narrowed-request.ts';
 import type { ProviderSource } from './provider-cache.ts';
-import type { RootKeys } from '../kernel/secret.ts';
 import { inUnitOfWork, UnitOfWork } from './unit-of-work.ts';
 
-export type InteractionsDeps = {
+export type InteractionsDeps = Pick<
+  AdapterDeps,
+  'db' | 'ephemeral' | 'cache' | 'access' | 'rootKeys' | 'mtls'
+> & {
   baseUrl: string;
-  db: Database;
-  ephemeral: EphemeralStore;
   registry: AppRegistry;
   providers: ProviderSource;
-  rootKeys: RootKeys;
+  count: { answeredDirectly(): void };
+  log: { warn(fields: object, message: string): void };
 };
 
 export const interactionExpired = (): Problem =>
@@ -40,18 +45,15 @@ export function createInteractions(deps: InteractionsDeps): Interactions {
   return {
     peek: (appId, uid) => peek(deps, appId, uid),
     isHere: (ctx, appId, uid) => isHere(deps, ctx, { appId, uid }),
-    async load(ctx, appId, uid) {
-      const interaction = isHere(deps, ctx, { appId, uid }) ? await peek(deps, appId, uid) : undefined;
+    async load(ctx, appId, uid, beside) {
+      const isIts = isHere(deps, ctx, { appId, uid });
+      if (isIts) beside?.();
+      const interaction = isIts ? await peek(deps, appId, uid) : undefined;
       if (!interaction || pagesOrigin(deps.baseUrl, interaction.issuer) !== originOf(ctx, deps))
         throw interactionExpired();
       return interaction;
     },
-    finishLogin: (ctx, interaction, { userId, amr, acr, authTimeSeconds }) =>
-      finish(deps, ctx, interaction, () =>
-        Promise.resolve({
-          login: { accountId: userId, amr, ...(acr ? { acr } : {}), ts: authTimeSeconds, remember: true },
-        }),
-      ),
+    ending: (ctx, interaction) => ending(deps, ctx, interaction),
     finishConsent: (ctx, interaction) =>
       finish(deps, ctx, interaction, async (provider) => {
         const grant = new provider.Grant({
@@ -102,7 +104,27 @@ async function peek(deps: InteractionsDeps, appId: string, uid: string): Promise
     device: devicePromptOf(appId, deps.rootKeys, payload.prompt.details ?? {}),
     sessionUid: payload.session?.uid,
     expiresInSeconds: found.remainingSeconds,
+    plainForm: plainFormOf(payload),
   };
+}
+
+/** Nothing came with it but a request, nothing was done for it yet, and nobody was signed in. */
+const PLAIN_PARTS: ReadonlySet<string> = new Set(['kind', 'iat', 'cid', 'prompt', 'params', 'trusted']);
+/** Two that say something to pages alone. */
+const PLAIN_PARAMS: ReadonlySet<string> = new Set([...PLAIN_PARAMETERS, 'login_hint', 'ui_locales']);
+
+function plainFormOf(payload: StoredInteraction['payload']): Interaction['plainForm'] {
+  const { prompt, params = {}, trusted } = payload;
+  const isPlain =
+    prompt?.name === 'login' &&
+    prompt.reasons?.length === 1 &&
+    prompt.reasons[0] === 'no_session' &&
+    (trusted === undefined || (Array.isArray(trusted) && trusted.length === 0)) &&
+    Object.keys(payload).every((part) => PLAIN_PARTS.has(part)) &&
+    Object.entries(params).every(
+      ([name, value]) => PLAIN_PARAMS.has(name) && typeof value === 'string' && value !== '',
+    );
+  return isPlain ? (params as Record<string, string>) : undefined;
 }
 
 type At = { appId: string; uid: string };
@@ -125,6 +147,45 @@ function isHere(deps: InteractionsDeps, ctx: Context, at: At): boolean {
   if (pairs.get(shortCookies.interaction) !== at.uid || signature === undefined) return false;
   return cookieSigner(deps.rootKeys, at.appId).verify(`${shortCookies.interaction}=${at.uid}`, signature);
 }
+
+/** Without the library where nothing is left for it to judge (decision 0053). */
+async function ending(deps: InteractionsDeps, ctx: Context, interaction: Interaction): Promise<Ending> {
+  const { appId, issuer } = interaction;
+  const byLibrary = ({ userId, amr, acr, authTimeSeconds }: SignedIn): Promise<void> =>
+    finish(deps, ctx, interaction, () =>
+      Promise.resolve({
+        login: { accountId: userId, amr, acr, ts: authTimeSeconds, remember: true },
+      }),
+    );
+  const source = interaction.plainForm && (await deps.providers.find(appId, issuer));
+  const end = source && signInEnd(adapterDeps(deps, source, { appId, issuer }), interaction, fromOf(ctx));
+  if (!end) return { writes: undefined, answer: byLibrary };
+  return {
+    writes: end.writes,
+    async answer(signedIn, isBegun) {
+      // Who may not sign in any more is told so by the library.
+      if (!isBegun) return byLibrary(signedIn);
+      const { location, cookies } = await end.redirect(signedIn).catch((err: unknown) => {
+        deps.log.warn(
+          { err, app_id: appId },
+          'the code of a sign-in could not be kept: another is asked for',
+        );
+        return end.again();
+      });
+      deps.count.answeredDirectly();
+      ctx.append('set-cookie', cookies);
+      ctx.redirect(location);
+      ctx.status = 303;
+      answerWithoutPage(ctx);
+    },
+  };
+}
+
+const fromOf = (ctx: Context): From => ({
+  cookies: ctx.req.headers.cookie,
+  userAgent: ctx.get('user-agent'),
+  address: stateOf(ctx).clientAddress,
+});
 
 /**
  * Lets the library record the result with this browser's cookies, commits what that changed, and leads back to the

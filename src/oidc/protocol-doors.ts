@@ -115,8 +115,8 @@ async function serve(ctx: Context, deps: DoorsDeps, visit: Visit): Promise<void>
   const find = () => findProvider(deps, visit);
   let source = await find();
   if (source) {
-    if (await deps.direct(ctx, { ...visit, body, source })) return;
     admitBeginning(ctx, deps, { ...visit, app: source.snapshot.app });
+    if (await deps.direct(ctx, { ...visit, body, source })) return;
   }
   if (source && (await deps.newcomers(ctx, { ...visit, body, snapshot: source.snapshot })))
     source = await find();

@@ -17,6 +17,10 @@ type IdTokenModel = {
   extra: Record<string, unknown>;
 };
 
+/** A client's name for a session. Not drawn: two first authorizations at once must not give it two. */
+export const sidOf = (sessionUid: string, clientId: string): string =>
+  digestOf(JSON.stringify([sessionUid, clientId]));
+
 /**
  * `sid` (OpenID Connect Back-Channel Logout 1.0 §2.1) is in the ID tokens of exactly the clients that have a logout
  * URI, and of those that ask for it as a claim. The library asks for `backchannel_logout_session_required` too, and
@@ -41,9 +45,8 @@ export function nameSessions(provider: Provider): void {
       oidc.cookies.set(oidc.provider.cookieName('session'), this.id, sessionCookieOptions);
       return this.save(10 * seconds.minute);
     },
-    /** Not drawn: two first authorizations of a client at once must not give it two names for one session. */
     ensureClientContainer(this: SessionModel, clientId: string): void {
-      if (!this.sidFor(clientId)) this.sidFor(clientId, digestOf(JSON.stringify([this.uid, clientId])));
+      if (!this.sidFor(clientId)) this.sidFor(clientId, sidOf(this.uid, clientId));
     },
   });
   Object.assign(provider.IdToken.prototype, {

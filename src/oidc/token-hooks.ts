@@ -35,8 +35,7 @@ export function tokenHooks(snapshot: AppSnapshot) {
       IdToken: settings.id_token_ttl,
       Interaction: settings.interaction_ttl,
       Session: settings.session_idle_ttl,
-      // At least as long as anything that hangs on it.
-      Grant: Math.max(settings.refresh_absolute_ttl, settings.session_absolute_ttl) + seconds.day,
+      Grant: grantSeconds(settings),
       RefreshToken: (ctx: KoaContextWithOIDC, token: RefreshToken) => refreshLifetime(settings, ctx, token),
     },
 
@@ -86,6 +85,11 @@ function refreshLifetime(settings: AppSettings, ctx: KoaContextWithOIDC, token: 
   if (rotation && token !== ctx.oidc.entities.RotatedRefreshToken) token.jti = rotation.successor;
   return refreshSeconds(settings, token.totalLifetime());
 }
+
+/** How long a grant lives: at least as long as anything that hangs on it. */
+export const grantSeconds = (
+  settings: Pick<AppSettings, 'refresh_absolute_ttl' | 'session_absolute_ttl'>,
+): number => Math.max(settings.refresh_absolute_ttl, settings.session_absolute_ttl) + seconds.day;
 
 /** How long a refresh token lives that is given now, so many seconds after the first of its family. */
 export function refreshSeconds(settings: AppSettings, familySeconds: number): number {

@@ -1,26 +1,25 @@
 import type { Context } from 'koa';
 import { audit } from '../events/audit.ts';
-import { digestOf } from '../kernel/secret.ts';
+import type { AuditEvent } from '../events/event.ts';
 import { acrOf } from '../oidc/authentication-context.ts';
-import type { Interaction } from '../oidc/interaction.ts';
-import { spend } from '../storage/spent.ts';
-import type { Queryable, Transaction } from '../storage/database.ts';
-import { rememberDevice } from '../users/devices/store.ts';
+import type { Interaction, SignedIn } from '../oidc/interaction.ts';
+import type { Transaction } from '../storage/database.ts';
 import type { FactorName } from '../users/factors/enrolled.ts';
 import { momentInStore } from '../users/factors/store.ts';
 import type { User } from '../users/user.ts';
 import { authorOf } from './author.ts';
 import type { SignInDeps } from './deps.ts';
 import { markDevice } from './device-cookie.ts';
-import { alreadyFinished, signInRefused } from './errors.ts';
+import { signInRefused } from './errors.ts';
 import type { Evidence } from './evidence.ts';
 import { subjectOf } from './lockout/attempt.ts';
-import { clearFailures } from './lockout/store.ts';
+import { clearFailures, type FailureKey } from './lockout/store.ts';
 import { rememberMethod } from './last-method.ts';
 import { tellOfDevice } from './new-device.ts';
 import { goTo } from './onward.ts';
 import { type Due, dueAfter, factorsAsked } from './second-factor/due.ts';
 import { dropPending, keepPending, pageOf, type Pending } from './second-factor/pending.ts';
+import { spendSignIn } from './result.ts';
 import { interactionPath } from './step.ts';
 
 type Where = { deps: SignInDeps; ctx: Context; interaction: Interaction };
@@ -35,61 +34,60 @@ export async function completeSignIn(where: Where, evidence: Evidence): Promise<
   const { deps, ctx, interaction } = where;
   const { appId } = interaction;
   const device = markDevice(ctx, deps.config, appId);
-  const { userId, pending } = await deps.db.transaction(appId, async (tx) => {
-    const { user, enrolled } = await prove(tx, where, { evidence, device });
+  const ending = await deps.interactions.ending(ctx, interaction);
+  const outcome = await deps.db.transaction(appId, async (tx): Promise<Outcome> => {
+    const { user, enrolled } = await prove(tx, where, evidence);
     const due = await dueAfter(tx, where, { user, evidence, enrolled });
-    if (due) return { userId: user.userId, pending: await begun(tx, where, { user, evidence, due }) };
-    const [, met] = await Promise.all([
-      spendResult(tx, interaction),
-      rememberDevice(tx, appId, user.userId, device),
-    ]);
-    const isNewDevice = await tellOfDevice(tx, where, { user, met });
-    const type = 'sign_in.succeeded';
-    // Nothing is asked after it.
-    const last = { query: tx.conclude };
-    await writeTrail(last, where, { userId: user.userId, evidence, type, isNewDevice });
-    return { userId: user.userId, pending: undefined };
+    const failures = failuresOf(interaction, evidence, device);
+    if (due) return { pending: await begun(tx, where, { user, evidence, due, failures }) };
+    const signedIn = signedInAs(user, evidence);
+    // Nothing is asked after it, and nothing is lost with it if another request of this interaction was faster.
+    const isLast = evidence.userId !== undefined && evidence.attempt?.origin === device;
+    const { isBegun, ...met } = await spendSignIn(isLast ? { query: tx.conclude } : tx, interaction, {
+      userId: user.userId,
+      device,
+      failures,
+      event: eventOf(where, { userId: user.userId, evidence, type: 'sign_in.succeeded' }),
+      writes: ending.writes?.(signedIn),
+    });
+    // A browser that was forgotten since the attempt was counted is told of when it is.
+    if (isLast)
+      tx.afterCommit(() => deps.db.transaction(appId, (after) => tellOfDevice(after, where, { user, met })));
+    else await tellOfDevice(tx, where, { user, met });
+    return { signedIn, isBegun };
   });
-  if (pending) {
-    await keepPending(deps.ephemeral, interaction, pending);
-    return goTo(ctx, interactionPath(interaction) + pageOf(pending));
+  if ('pending' in outcome) {
+    await keepPending(deps.ephemeral, interaction, outcome.pending);
+    return goTo(ctx, interactionPath(interaction) + pageOf(outcome.pending));
   }
   rememberMethod(ctx, deps.config, { appId, method: evidence.method });
   deps.metrics.signIns.inc({ method: evidence.method, result: 'success' });
-  const signedIn = {
-    userId,
-    amr: evidence.amr,
-    acr: acrOf(evidence.amr),
-    authTimeSeconds: evidence.authTimeSeconds ?? Math.floor(Date.now() / 1000),
-  };
-  await deps.interactions.finishLogin(ctx, interaction, signedIn);
+  await ending.answer(outcome.signedIn, outcome.isBegun);
   if (evidence.second !== undefined || evidence.passed?.length)
     await dropPending(deps.ephemeral, interaction);
 }
 
+type Outcome = { pending: Pending } | { signedIn: SignedIn; isBegun: boolean };
+
+const signedInAs = ({ userId }: User, { amr, authTimeSeconds }: Evidence): SignedIn => ({
+  userId,
+  amr,
+  acr: acrOf(amr),
+  authTimeSeconds: authTimeSeconds ?? Math.floor(Date.now() / 1000),
+});
+
 type Proved = { user: User; enrolled: readonly FactorName[] };
 
-/** Who it is, if they may sign in, with their failures cleared. What does not wait for one another is one round trip. */
-async function prove(
-  tx: Transaction,
-  { interaction }: Where,
-  { evidence, device }: { evidence: Evidence; device: string },
-): Promise<Proved> {
-  const { appId } = interaction;
-  const { amr, identifier, attempt } = evidence;
+/** Who it is, if they may sign in, and what they have beside. What does not wait for one another is one round trip. */
+async function prove(tx: Transaction, { interaction }: Where, evidence: Evidence): Promise<Proved> {
+  const { amr, identifier } = evidence;
   const who = async (): Promise<User> => {
     const user = await evidence.who(tx);
     if (!user || user.disabledAt || user.email !== identifier) throw signInRefused();
     return user;
   };
-  const askAbout = async (userId: string): Promise<readonly FactorName[]> => {
-    const [enrolled] = await Promise.all([
-      factorsAsked(tx, interaction, { userId, amr }),
-      // Only the count this attempt stood in: a success at home gives a guesser elsewhere no new tries.
-      clearFailures(tx, attempt ?? { appId, subject: subjectOf(identifier), origin: device }),
-    ]);
-    return enrolled;
-  };
+  const askAbout = (userId: string): Promise<readonly FactorName[]> =>
+    factorsAsked(tx, interaction, { userId, amr });
   if (evidence.userId !== undefined) {
     const [user, enrolled] = await Promise.all([who(), askAbout(evidence.userId)]);
     return { user, enrolled };
@@ -98,21 +96,20 @@ async function prove(
   return { user, enrolled: await askAbout(user.userId) };
 }
 
-/** One result for each prompt of an interaction: of two that come at once the later one is refused. */
-export async function spendResult(tx: Transaction, interaction: Interaction): Promise<void> {
-  const { appId, uid, prompt, expiresInSeconds } = interaction;
-  const digest = digestOf(JSON.stringify([appId, uid, prompt.name]));
-  // Remembered a little longer than the interaction can live.
-  const ttlSeconds = Math.ceil(expiresInSeconds) + 60;
-  if (!(await spend(tx, { appId, kind: 'interaction_result', digest, ttlSeconds }))) throw alreadyFinished();
-}
+/** Only the count this attempt stood in: a success at home gives a guesser elsewhere no new tries. */
+const failuresOf = ({ appId }: Interaction, { attempt, identifier }: Evidence, device: string): FailureKey =>
+  attempt ?? { appId, subject: subjectOf(identifier), origin: device };
 
-type Begun = { user: User; evidence: Evidence; due: Due };
+type Begun = { user: User; evidence: Evidence; due: Due; failures: FailureKey };
 
-async function begun(tx: Transaction, where: Where, { user, evidence, due }: Begun): Promise<Pending> {
+async function begun(
+  tx: Transaction,
+  where: Where,
+  { user, evidence, due, failures }: Begun,
+): Promise<Pending> {
   const { userId } = user;
   const type = due.due === 'second_factor' ? 'sign_in.second_factor_due' : 'sign_in.step_due';
-  await writeTrail(tx, where, { userId, evidence, type });
+  await Promise.all([clearFailures(tx, failures), audit(tx, eventOf(where, { userId, evidence, type }))]);
   return {
     ...due,
     userId,
@@ -126,15 +123,11 @@ async function begun(tx: Transaction, where: Where, { user, evidence, due }: Beg
   };
 }
 
-type Recorded = { userId: string; evidence: Evidence; type: string; isNewDevice?: boolean };
+type Recorded = { userId: string; evidence: Evidence; type: string };
 
-async function writeTrail(
-  q: Queryable,
-  { ctx, interaction }: Where,
-  { userId, evidence, type, isNewDevice }: Recorded,
-): Promise<void> {
+function eventOf({ ctx, interaction }: Where, { userId, evidence, type }: Recorded): AuditEvent {
   const { method, second } = evidence;
-  await audit(q, {
+  return {
     ...authorOf(ctx),
     appId: interaction.appId,
     type,
@@ -142,10 +135,6 @@ async function writeTrail(
     userId,
     clientId: interaction.client.clientId,
     result: 'success',
-    details: {
-      method,
-      ...(second === undefined ? {} : { second }),
-      ...(isNewDevice ? { new_device: true } : {}),
-    },
-  });
+    details: { method, ...(second === undefined ? {} : { second }) },
+  };
 }

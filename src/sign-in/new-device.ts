@@ -13,15 +13,14 @@ type Where = {
 
 /**
  * A browser that was never seen, of somebody who has others, is told to them by mail, with the address of the page that
- * ends its session. Says whether it was.
+ * ends its session.
  */
 export async function tellOfDevice(
   tx: Transaction,
   { deps, ctx, interaction }: Where,
   { user, met }: { user: User; met: MetDevice },
-): Promise<boolean> {
-  if (!met.isNew || !met.hasOthers) return false;
+): Promise<void> {
+  if (!met.isNew || !met.hasOthers) return;
   const at = { ctx, deps, snapshot: interaction.snapshot };
   await tellOwner(tx, at, { user, template: 'new-device', model: { url: accountUrl(at, 'sessions') } });
-  return true;
 }

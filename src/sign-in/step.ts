@@ -27,6 +27,9 @@ export type LinkRequest = PageRequest & { uid: string };
 /** The same in the browser that began the interaction, and at the prompt that the handler is for. */
 export type Step = LinkRequest & { interaction: Interaction };
 
+/** The prompt that a handler is for. */
+type Due = 'login' | 'consent' | 'device' | 'any';
+
 type Handler<Request> = (request: Request) => Promise<void> | void;
 type Route = (ctx: Context) => Promise<void>;
 
@@ -48,18 +51,40 @@ export function onLink(deps: SignInDeps, handler: Handler<LinkRequest>): Route {
  * For everything that happens where the sign-in began. Problem `interaction.expired` in any other browser or
  * afterwards; a request out of order advances nothing and is led back to the step that is due.
  */
-export function onStep(
-  deps: SignInDeps,
-  prompt: 'login' | 'consent' | 'device' | 'any',
-  handler: Handler<Step>,
-): Route {
+export function onStep(deps: SignInDeps, prompt: Due, handler: Handler<Step>): Route {
   return async (ctx) => {
     const request = await linkRequest(deps, ctx);
     const interaction = await deps.interactions.load(ctx, request.appId, request.uid);
-    stayWith(ctx, interaction);
-    if (prompt === 'any' || interaction.prompt.name === prompt) await handler({ ...request, interaction });
-    else goTo(ctx, interactionPath(request));
+    await take(request, { prompt, interaction, handler });
   };
+}
+
+/** The same with something that is asked of a store beside the interaction. It is awaited, or refuses, where the handler awaits it. */
+export function onStepWith<Beside>(
+  deps: SignInDeps,
+  prompt: Due,
+  beside: (request: LinkRequest) => Promise<Beside>,
+  handler: (step: Step, beside: Promise<Beside>) => Promise<void> | void,
+): Route {
+  return async (ctx) => {
+    const request = await linkRequest(deps, ctx);
+    let asked: Promise<Beside> | undefined;
+    const interaction = await deps.interactions.load(ctx, request.appId, request.uid, () => {
+      asked = beside(request);
+      // Whoever is refused before it is awaited hears of that alone.
+      asked.catch(() => {});
+    });
+    await take(request, { prompt, interaction, handler: (step) => handler(step, asked!) });
+  };
+}
+
+type Taken = { prompt: Due; interaction: Interaction; handler: Handler<Step> };
+
+async function take(request: LinkRequest, { prompt, interaction, handler }: Taken): Promise<void> {
+  const { ctx } = request;
+  stayWith(ctx, interaction);
+  if (prompt === 'any' || interaction.prompt.name === prompt) await handler({ ...request, interaction });
+  else goTo(ctx, interactionPath(request));
 }
 
 /** Lets forms of this page end at the app's redirect URI and speak the language the app asked for. */

@@ -1,5 +1,5 @@
 import type { Queryable } from './database.ts';
-import { sql } from './sql.ts';
+import { type Part, part, sql } from './sql.ts';
 
 /** Things that may happen once. */
 export type SpentKind =
@@ -20,19 +20,21 @@ export type SpentKind =
   | 'email_undo'
   | 'passkey_challenge';
 
+/** What may happen once, which thing it is, and how long it is remembered. */
+export type Spending = { appId: string; kind: SpentKind; digest: string; ttlSeconds: number; note?: string };
+
+/** Gives one row to the first, and none to anybody else. */
+export const spending = (at: Spending): Part =>
+  part`insert into spent (app_id, kind, digest, expires_at, note)
+        values (${at.appId}, ${at.kind}, ${at.digest}, now() + ${at.ttlSeconds} * interval '1 second', ${at.note ?? null})
+        on conflict do nothing returning digest`;
+
 /**
  * Decides single use: of many callers at once exactly one gets true. Belongs into the transaction that grants
  * something, so that a failure later in it gives the chance back.
  */
-export async function spend(
-  q: Queryable,
-  at: { appId: string; kind: SpentKind; digest: string; ttlSeconds: number; note?: string },
-): Promise<boolean> {
-  const rows = await q.query(
-    sql`insert into spent (app_id, kind, digest, expires_at, note)
-        values (${at.appId}, ${at.kind}, ${at.digest}, now() + ${at.ttlSeconds} * interval '1 second', ${at.note ?? null})
-        on conflict do nothing returning digest`,
-  );
+export async function spend(q: Queryable, at: Spending): Promise<boolean> {
+  const rows = await q.query(sql`${spending(at)}`);
   return rows.length === 1;
 }
 

@@ -241,7 +241,7 @@ describe('a password hash of another system', () => {
       runs.push(seen.map(({ text }) => text).filter((text) => /passwords|sign_in_failures/.test(text)));
       seen = undefined;
     }
-    expect(runs[0]).to.have.length.greaterThan(1);
+    expect(runs[0]).to.have.length(1);
     expect(runs[1]).to.deep.equal(runs[0]);
     expect(runs[2]).to.deep.equal(runs[0]);
   });

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { Problem } from '../../src/kernel/problem.ts';
 import { scoped } from '../../src/storage/database.ts';
-import { forgetDevices, isKnownDevice, rememberDevice } from '../../src/users/devices/store.ts';
+import { part, sql } from '../../src/storage/sql.ts';
+import { forgetDevices, isKnownDevice, rememberingDevice } from '../../src/users/devices/store.ts';
 import { passwordHashOf, rehashPassword, setPassword } from '../../src/users/passwords/store.ts';
 import {
   deleteUser,
@@ -110,7 +111,8 @@ describe('users: the store', () => {
 
   it('knows devices until they are forgotten, all but one', async () => {
     const { userId } = await insertUser(q(), newUser('app-a', 'device@example.com'));
-    for (const device of ['d1', 'd2', 'd2']) await rememberDevice(q(), 'app-a', userId, device);
+    for (const device of ['d1', 'd2', 'd2'])
+      await q().query(sql`${rememberingDevice({ appId: 'app-a', userId, device }, part``)}`);
     await forgetDevices(q(), 'app-a', userId, 'd2');
     expect([
       await isKnownDevice(q(), 'app-a', userId, 'd1'),

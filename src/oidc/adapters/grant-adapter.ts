@@ -85,14 +85,10 @@ export class GrantAdapter implements Adapter {
     const save: Write = async (tx) => {
       const saved = await saveGrant(tx, grant);
       if (!saved) return { error: 'login_required', description: 'the grant was revoked' };
-      const value = JSON.stringify({
-        payload: kept,
-        remaining: String(ttlSeconds),
-        revision: saved.revision,
-      });
-      tx.afterCommit(() =>
-        cache.fill(appId, { kind: 'grant', id, version: Number(saved.revision), value, ttlSeconds }),
-      );
+      const { revision } = saved;
+      const value = JSON.stringify({ payload: kept, remaining: String(ttlSeconds), revision });
+      const fill = { kind: 'grant', id, version: Number(revision), value, ttlSeconds } as const;
+      tx.afterCommit(() => cache.fill(appId, fill));
       return undefined;
     };
     // Nobody can have revoked what nobody knows.

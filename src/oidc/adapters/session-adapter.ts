@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { Provider } from 'oidc-provider';
 import { seconds } from '../../kernel/duration.ts';
-import { newId } from '../../kernel/id.ts';
 import { digestOf } from '../../kernel/secret.ts';
 import { lookingUp } from '../../storage/database.ts';
 import {
@@ -21,6 +20,7 @@ import { accountReturnUrl } from '../account-pages.ts';
 import { protocolAuthor } from '../author.ts';
 import { type Refusal, unitOfWork, type Write } from '../unit-of-work.ts';
 import { type AdapterDeps, onThisClock } from './adapter-deps.ts';
+import { type FilledSession, fillSession, sessionToBegin } from './new-session.ts';
 
 /** A session as this request sees it: as read, then as it will be after the writes so far. */
 type Known = StoredSession & { readPayload: SessionPayload; ending: boolean };
@@ -83,7 +83,7 @@ export class SessionAdapter implements Adapter {
     }
     const known = unitOfWork().memo.get(`session-uid:${kept.uid}`) as Known | undefined;
     const use = newUse(this.#deps, kept);
-    const next = { digest, payload: kept, use, fill: (stored: StoredSession) => this.#fill(stored) };
+    const next = { digest, payload: kept, use };
     if (known) change(this.#deps, known, next);
     else begin(this.#deps, next);
   }
@@ -93,7 +93,7 @@ export class SessionAdapter implements Adapter {
     const digest = digestOf(id);
     const known = unitOfWork().memo.get(`session:${digest}`) as Known;
     const { payload } = known;
-    change(this.#deps, known, { digest, payload, use: undefined, fill: (stored) => this.#fill(stored) });
+    change(this.#deps, known, { digest, payload, use: undefined });
   }
 
   async destroy(id: string): Promise<void> {
@@ -139,28 +139,16 @@ export class SessionAdapter implements Adapter {
   ): Promise<StoredSession | 'gone' | undefined> {
     const found = await this.#deps.cache.read(this.#deps.appId, kind, id);
     if (found === 'gone') return found;
-    if (found !== undefined) return aged(JSON.parse(found) as Filled);
+    if (found !== undefined) return aged(JSON.parse(found) as FilledSession);
     const row = await fromDatabase();
     if (!row) return undefined;
     // Not into the cache: what is known of a person is as of this request.
     const { person, ...stored } = row;
     rememberUser(person);
-    await this.#fill(stored);
+    await fillSession(this.#deps, stored);
     return stored;
   }
-
-  async #fill(stored: StoredSession): Promise<void> {
-    const { appId, cache } = this.#deps;
-    const value = JSON.stringify({ stored, filledAt: Date.now() } satisfies Filled);
-    const entry = { version: Number(stored.revision), value, ttlSeconds: Number(stored.remaining) };
-    await Promise.all([
-      cache.fill(appId, { kind: 'session', id: stored.digest, ...entry }),
-      cache.fill(appId, { kind: 'session_uid', id: stored.uid, ...entry }),
-    ]);
-  }
 }
-
-type Filled = { stored: StoredSession; filledAt: number };
 
 const anonymousKey = (digest: string): string => `session:${digest}`;
 
@@ -181,7 +169,7 @@ function present(known: Known, id: string | undefined): AdapterPayload {
 }
 
 /** What the cache held, as much older as it has been there. */
-function aged({ stored, filledAt }: Filled): StoredSession {
+function aged({ stored, filledAt }: FilledSession): StoredSession {
   const age = Math.max(0, (Date.now() - filledAt) / 1000);
   return {
     ...stored,
@@ -194,7 +182,6 @@ type Next = {
   digest: string;
   payload: SessionPayload;
   use: ClientUse | undefined;
-  fill: (stored: StoredSession) => Promise<void>;
 };
 
 /**
@@ -218,38 +205,23 @@ function newUse(deps: AdapterDeps, payload: SessionPayload): ClientUse | undefin
 }
 
 function begin(deps: AdapterDeps, next: Next & { payload: { uid: string } }): void {
-  const { session_idle_ttl: idleSeconds, session_absolute_ttl: absoluteSeconds } = deps.snapshot.app.settings;
   const ctx = Provider.ctx;
-  const session = {
-    appId: deps.appId,
-    uid: next.payload.uid,
-    sessionId: newId('ses'),
-    digest: next.digest,
-    userId: next.payload.accountId!,
-    payload: next.payload,
-    idleSeconds,
-    absoluteSeconds,
+  const { digest, payload, use } = next;
+  const { row, session } = sessionToBegin(deps, {
+    uid: payload.uid,
+    digest,
+    payload,
+    use,
     userAgent: ctx?.get('user-agent'),
     address: ctx && stateOf(ctx).clientAddress,
-    use: next.use,
-  };
-  const row = {
-    uid: session.uid,
-    session_id: session.sessionId,
-    digest: session.digest,
-    user_id: session.userId,
-    version: '1',
-    revision: '1',
-    remaining: String(Math.min(idleSeconds, absoluteSeconds)),
-    idle_for: '0',
-  };
-  const known = remember({ ...row, payload: structuredClone(session.payload) });
+  });
+  const known = remember({ ...row, payload: structuredClone(payload) });
   unitOfWork().add(
     async (tx) => {
-      const { payload } = known;
-      if (!(await insertSession(tx, { ...session, payload }))) return loginRequired;
+      const { payload: latest } = known;
+      if (!(await insertSession(tx, { ...session, payload: latest }))) return loginRequired;
       // The redemption of its first code asks for it.
-      tx.afterCommit(() => next.fill({ ...row, payload }));
+      tx.afterCommit(() => fillSession(deps, { ...row, payload: latest }));
       return undefined;
     },
     { asks: 'one' },
@@ -280,7 +252,7 @@ function change(deps: AdapterDeps, known: Known, next: Next): void {
       tx.afterCommit(() => deps.cache.bury(deps.appId, [{ kind: 'session', id: write.fromDigest }]));
       return loginRequired;
     }
-    tx.afterCommit(() => next.fill(stored));
+    tx.afterCommit(() => fillSession(deps, stored));
     if (renewed)
       tx.afterCommit(() => deps.cache.bury(deps.appId, [{ kind: 'session', id: write.fromDigest }]));
     return undefined;

@@ -11,6 +11,7 @@ import type { Found } from '../provider-cache.ts';
 import { refuseClient } from '../refusal.ts';
 import { inUnitOfWork, UnitOfWork } from '../unit-of-work.ts';
 import { authorized, type Redirect } from './authorization.ts';
+import { begun } from './beginning.ts';
 import { clientFields, clientOf } from './client.ts';
 import { type Form, plainFields } from './form.ts';
 import { introspected, introspectionFields } from './introspection.ts';
@@ -19,7 +20,23 @@ import { redeemed } from './redemption.ts';
 import { refreshed } from './refresh.ts';
 import { userinfo } from './userinfo.ts';
 
-export type DirectDeps = Pick<AdapterDeps, 'db' | 'ephemeral' | 'cache' | 'access' | 'rootKeys' | 'mtls'> &
+type Stores = Pick<AdapterDeps, 'db' | 'ephemeral' | 'cache' | 'access' | 'rootKeys' | 'mtls'>;
+
+/** What the adapters of a provider that was found would know, without building it. */
+export const adapterDeps = (
+  deps: Stores & { baseUrl: string },
+  { snapshot, ring }: Pick<Found, 'snapshot' | 'ring'>,
+  { appId, issuer }: { appId: string; issuer: IssuerKind },
+): AdapterDeps => ({
+  ...deps,
+  snapshot,
+  appId,
+  issuer,
+  issuerUrl: issuerUrl(deps.baseUrl, appId, issuer),
+  keys: ring.published,
+});
+
+export type DirectDeps = Stores &
   Pick<FailureDeps, 'pages' | 'log'> & {
     baseUrl: string;
     count: { tokenIssued(grantType: string): void; answeredDirectly(): void };
@@ -68,7 +85,8 @@ const doors: Readonly<Record<string, Door>> = {
     isForBrowsers: true,
     route: 'authorization',
     answer: async (at, ctx) => {
-      const redirect = await authorized(at, { query: ctx.querystring, cookies: ctx.req.headers.cookie });
+      const presented = { query: ctx.querystring, cookies: ctx.req.headers.cookie };
+      const redirect = (await authorized(at, presented)) ?? (await begun(at, presented));
       return redirect && { redirect };
     },
   },
@@ -114,16 +132,9 @@ export function directAnswers(deps: DirectDeps): DirectAnswers {
     const { isForBrowsers = false } = door;
     // Where an app is leaving nothing begins; and machines bring no query.
     if (isForBrowsers ? source.service !== 'everything' : ctx.req.url!.includes('?')) return false;
-    const { snapshot, ring } = source;
+    const { snapshot } = source;
     const { appId } = snapshot.app;
-    const at: AdapterDeps = {
-      ...deps,
-      snapshot,
-      appId,
-      issuer,
-      issuerUrl: issuerUrl(deps.baseUrl, appId, issuer),
-      keys: ring.published,
-    };
+    const at = adapterDeps(deps, source, { appId, issuer });
     // Whatever comes of it, and whoever answers.
     ctx.set('cache-control', 'no-store');
     if (!isForBrowsers) ctx.vary('Origin');

@@ -1,12 +1,21 @@
 import { sameSecret } from '../../kernel/secret.ts';
 import type { AdapterDeps } from '../adapters/adapter-deps.ts';
 import { cookieSigner } from '../cookie-signer.ts';
-import { narrowCookies, sessionCookieName } from '../cookies.ts';
+import { narrowCookies, sessionCookieName, shortCookies } from '../cookies.ts';
+import { protocolRoutes } from '../issuers.ts';
 
 /** What a browser brings to the authorization endpoint. */
 export type Presented = { query: string; cookies: string | undefined };
 
 type At = Pick<AdapterDeps, 'issuerUrl' | 'appId' | 'rootKeys'>;
+
+/** Not even one that is no good any more, which the library would take away. */
+export const bringsNoSession = (at: At, cookies: string | undefined): boolean =>
+  narrowCookies(cookies, {
+    session: sessionCookieName(at.issuerUrl, at.appId),
+    appId: at.appId,
+    uid: undefined,
+  }) === undefined;
 
 /**
  * The session's id, if the browser brings this app's cookie once, signed by the newest key. An older signature is replaced
@@ -31,13 +40,37 @@ function valueOf(pairs: readonly string[], name: string): string | undefined {
 export function sessionCookies(at: At, sessionId: string, expires: Date): string[] {
   const name = sessionCookieName(at.issuerUrl, at.appId);
   const pair = `${name}=${sessionId}`;
-  const attributes = [
-    'path=/',
-    'samesite=lax',
-    ...(at.issuerUrl.startsWith('https:') ? ['secure'] : []),
-    'httponly',
-    `expires=${expires.toUTCString()}`,
-  ].join('; ');
+  const attributes = `path=/; ${protection(at.issuerUrl)}; expires=${expires.toUTCString()}`;
   const signature = cookieSigner(at.rootKeys, at.appId).sign(pair);
   return [`${pair}; ${attributes}`, `${name}.sig=${signature}; ${attributes}`];
 }
+
+const resumePath = (at: At, uid: string): string =>
+  `${new URL(at.issuerUrl).pathname.replace(/\/$/, '')}${protocolRoutes.authorization}/${uid}`;
+
+/** An interaction's two, each for the path where it is of use. */
+export function interactionCookies(at: At, uid: string, expires: Date): string[] {
+  const signer = cookieSigner(at.rootKeys, at.appId);
+  const paths = { interaction: `/auth/${at.appId}/interaction/${uid}`, resume: resumePath(at, uid) };
+  return (['interaction', 'resume'] as const).flatMap((which) => {
+    const short = shortCookies[which];
+    const name = `${short}.${at.appId}.${uid}`;
+    const attributes = attributesOf(at, paths[which], expires);
+    // Signed under the name that the library knows.
+    return [`${name}=${uid}; ${attributes}`, `${name}.sig=${signer.sign(`${short}=${uid}`)}; ${attributes}`];
+  });
+}
+
+/** Where an interaction goes on at the library: taken back, because it does not. */
+export function resumeCookiesCleared(at: At, uid: string): string[] {
+  const attributes = attributesOf(at, resumePath(at, uid), new Date(0));
+  const name = `${shortCookies.resume}.${at.appId}.${uid}`;
+  return [`${name}=; ${attributes}`, `${name}.sig=; ${attributes}`];
+}
+
+/** As the library writes them, whose own come after the date. */
+const attributesOf = ({ issuerUrl }: At, path: string, expires: Date): string =>
+  `path=${path}; expires=${expires.toUTCString()}; ${protection(issuerUrl)}`;
+
+const protection = (issuerUrl: string): string =>
+  `samesite=lax; ${issuerUrl.startsWith('https:') ? 'secure; ' : ''}httponly`;

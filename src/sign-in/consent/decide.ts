@@ -3,7 +3,7 @@ import { claimsByScope } from '../../oidc/account.ts';
 import { claimsAskedFor } from '../../oidc/features/claims-parameter.ts';
 import type { Interaction } from '../../oidc/interaction.ts';
 import { authorOf } from '../author.ts';
-import { spendResult } from '../complete.ts';
+import { spendResult } from '../result.ts';
 import { alreadyFinished } from '../errors.ts';
 import type { Step } from '../step.ts';
 

@@ -4,7 +4,7 @@ import { scoped } from '../../storage/database.ts';
 import { deviceOf } from '../../users/devices/device-name.ts';
 import { userById } from '../../users/store.ts';
 import { authorOf } from '../author.ts';
-import { spendResult } from '../complete.ts';
+import { spendResult } from '../result.ts';
 import type { SignInDeps } from '../deps.ts';
 import { alreadyFinished } from '../errors.ts';
 import { show } from '../page.ts';

@@ -20,17 +20,9 @@ export async function reserveAttempt(
   db: Database,
   at: { appId: string; identifier: string; userId: string | undefined; device: string | undefined },
 ): Promise<Attempt> {
-  return reserveAttemptFrom(db, { ...at, isKnown: await isDeviceKnown(db, at) });
-}
-
-/** The same where it is known already whether the user has signed in with this browser before. */
-export async function reserveAttemptFrom(
-  db: Database,
-  at: { appId: string; identifier: string; device: string | undefined; isKnown: boolean },
-): Promise<Attempt> {
   const { appId } = at;
   const subject = subjectOf(at.identifier);
-  const origin = originOf(at.device, at.isKnown);
+  const origin = originOf(at.device, await isDeviceKnown(db, at));
   const letThrough = await reserveTry(scoped(db, appId), { appId, subject, origin });
   return { appId, subject, origin, letThrough };
 }

@@ -1,5 +1,5 @@
 import type { Queryable } from '../../storage/database.ts';
-import { sql } from '../../storage/sql.ts';
+import { type Part, part, sql } from '../../storage/sql.ts';
 import type { Origin } from './attempt.ts';
 
 export type FailureKey = { appId: string; subject: string; origin: Origin };
@@ -11,9 +11,15 @@ export type FailureKey = { appId: string; subject: string; origin: Origin };
  * attempts forgets. Attempts refused while locked count as failures but never lengthen the lock.
  */
 export async function reserveTry(q: Queryable, at: FailureKey): Promise<boolean> {
-  const [row] = await q.query<{ let_through: boolean }>(sql`
-    insert into sign_in_failures as f (app_id, subject, origin, failures, tries)
-    values (${at.appId}, ${at.subject}, ${at.origin}, 1, 1)
+  const key = part`select ${at.appId}, ${at.subject}, ${at.origin}`;
+  const [row] = await q.query<{ let_through: boolean }>(sql`${countingTry(key)}`);
+  return row!.let_through;
+}
+
+/** `let_through`, `origin`. `key`: selects app, subject and origin, one row. */
+export const countingTry = (key: Part): Part =>
+  part`insert into sign_in_failures as f (app_id, subject, origin, failures, tries)
+    select key.app_id, key.subject, key.origin, 1, 1 from (${key}) as key (app_id, subject, origin)
     on conflict (app_id, subject, origin) do update set
       failures = f.failures + 1,
       let_through = coalesce(f.locked_until <= clock_timestamp(), true),
@@ -33,16 +39,16 @@ export async function reserveTry(q: Queryable, at: FailureKey): Promise<boolean>
         when f.tries >= 4 then clock_timestamp() + (array[1, 5, 15, 60])[least(f.lockouts + 1, 4)] * interval '1 minute'
         else f.locked_until end,
       last_failed_at = clock_timestamp()
-    returning let_through`);
-  return row!.let_through;
-}
+    returning let_through, origin`;
 
 /** After a success: this origin starts anew, other origins keep their count. */
 export async function clearFailures(q: Queryable, at: FailureKey): Promise<void> {
-  await q.query(
-    sql`delete from sign_in_failures where app_id = ${at.appId} and subject = ${at.subject} and origin = ${at.origin}`,
-  );
+  await q.query(sql`${clearingFailures(at, part``)}`);
 }
+
+/** `of`: what it hangs on, as one more condition. */
+export const clearingFailures = (at: FailureKey, of: Part): Part =>
+  part`delete from sign_in_failures where app_id = ${at.appId} and subject = ${at.subject} and origin = ${at.origin} ${of}`;
 
 /** After a recovery: every origin starts anew. Wrong mailed codes stay counted: a recovery is a mail itself. */
 export async function clearAllFailures(q: Queryable, appId: string, subject: string): Promise<void> {

@@ -1,9 +1,8 @@
-import { lookingUp } from '../../storage/database.ts';
-import { claimantOf } from '../../users/passwords/store.ts';
+import { scoped } from '../../storage/database.ts';
 import type { SignInDeps } from '../deps.ts';
 import type { Attempt } from '../lockout/attempt.ts';
-import { reserveAttemptFrom } from '../lockout/reserve.ts';
 import { isWeaker } from './argon2.ts';
+import { countedClaimant } from './claimant.ts';
 
 export type Verified =
   | { ok: true; userId: string; attempt: Attempt; renewed: { oldHash: string; hash: string } | undefined }
@@ -22,10 +21,9 @@ export async function verifyPassword(
 ): Promise<Verified> {
   const { appId, email, password, device } = claimed;
   return deps.hasher.inTurn(async ({ hash, verify }) => {
-    const claimant = await claimantOf(lookingUp(deps.db, appId), { appId, email, device: device ?? '' });
-    const { userId, hash: stored, decoy, knowsDevice } = claimant;
-    const at = { appId, identifier: email, device, isKnown: knowsDevice };
-    const attempt = await reserveAttemptFrom(deps.db, at);
+    const claim = { appId, email, device: device ?? '' };
+    const { claimant, attempt } = await countedClaimant(scoped(deps.db, appId), claim);
+    const { userId, hash: stored, decoy } = claimant;
     if (!attempt.letThrough) return { ok: false, reason: 'locked', userId };
     const matches = await verify(stored, password, decoy);
     if (!matches || userId === undefined || claimant.isDisabled || stored === undefined)

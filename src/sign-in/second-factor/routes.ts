@@ -10,7 +10,7 @@ import { finishPending } from './finish.ts';
 import { recordAbandoned } from './abandoned.ts';
 import { onPending, type PendingStep } from './on-pending.ts';
 import { factorPages } from './pages.ts';
-import { findPending, keepPending, pageOf } from './pending.ts';
+import { findPending, keepPending, pageOf, type Pending } from './pending.ts';
 import { stepUp } from './step-up.ts';
 
 // GET  …/second-factor  → the page of a factor that the person has
@@ -28,8 +28,11 @@ export function mountSecondFactors(router: Router, deps: SignInDeps): void {
 }
 
 /** The page of what is due after the first proof, if something is; undefined: the sign-in page. */
-export async function dueAfterFirstProof(step: Step): Promise<string | undefined> {
-  const pending = (await findPending(step.deps.ephemeral, step)) ?? (await stepUp(step));
+export async function dueAfterFirstProof(
+  step: Step,
+  kept: Promise<Pending | undefined>,
+): Promise<string | undefined> {
+  const pending = (await kept) ?? (await stepUp(step));
   if (!pending || pending.due === 'first_factor') return undefined;
   return interactionPath(step) + pageOf(pending);
 }

@@ -1,5 +1,5 @@
 import type { Queryable } from '../../storage/database.ts';
-import { sql } from '../../storage/sql.ts';
+import { type Part, part, sql } from '../../storage/sql.ts';
 
 /** Whether this browser (a digest of its device cookie) has signed this user in before. */
 export async function isKnownDevice(
@@ -16,21 +16,18 @@ export async function isKnownDevice(
 /** Whether it was unknown, and whether the user has signed in from others. */
 export type MetDevice = { isNew: boolean; hasOthers: boolean };
 
-/** Remembers the browser that has just signed a user in. */
-export async function rememberDevice(
-  tx: Queryable,
-  appId: string,
-  userId: string,
-  deviceDigest: string,
-): Promise<MetDevice> {
-  // A row that was inserted has no deleting transaction; one that was updated has this one.
-  const [row] = await tx.query<{ is_new: boolean; has_others: boolean }>(sql`
-    insert into known_devices (app_id, user_id, device) values (${appId}, ${userId}, ${deviceDigest})
+/**
+ * Remembers the browser that has just signed a user in: `is_new`, `has_others`. `of`: what it hangs on. A row that was
+ * inserted has no deleting transaction; one that was updated has this one.
+ */
+export const rememberingDevice = (
+  { appId, userId, device }: { appId: string; userId: string; device: string },
+  of: Part,
+): Part =>
+  part`insert into known_devices (app_id, user_id, device) select ${appId}, ${userId}, ${device} ${of}
     on conflict (app_id, user_id, device) do update set last_seen_at = now()
     returning xmax = 0 as is_new, exists (
-      select from known_devices o where o.app_id = ${appId} and o.user_id = ${userId} and o.device <> ${deviceDigest}) as has_others`);
-  return { isNew: row!.is_new, hasOthers: row!.has_others };
-}
+      select from known_devices o where o.app_id = ${appId} and o.user_id = ${userId} and o.device <> ${device}) as has_others`;
 
 /** When browsers were first and last used; which they are, nobody can tell from what is kept. */
 export function listDevices(

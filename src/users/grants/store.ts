@@ -1,5 +1,5 @@
 import type { Queryable } from '../../storage/database.ts';
-import { sql } from '../../storage/sql.ts';
+import { type Part, part, sql } from '../../storage/sql.ts';
 import type { PersonJson } from '../store.ts';
 
 export type GrantPayload = Record<string, unknown>;
@@ -29,16 +29,18 @@ export type NewGrant = {
   ttlSeconds: number;
 };
 
-/** Writes a grant, or widens a live one. undefined: it was revoked meanwhile, and stays so. */
-export async function saveGrant(q: Queryable, grant: NewGrant): Promise<{ revision: string } | undefined> {
-  const [row] = await q.query<{ revision: string }>(
-    sql`insert into grants (app_id, grant_id, user_id, client_id, session_uid, payload, expires_at)
-        values (${grant.appId}, ${grant.grantId}, ${grant.userId}, ${grant.clientId}, ${grant.sessionUid ?? null}, ${JSON.stringify(grant.payload)}::jsonb,
-          now() + ${grant.ttlSeconds} * interval '1 second')
+/** `revision`, or no row where it was revoked. `of`: what it hangs on. */
+export const savingGrant = (grant: NewGrant, of: Part): Part =>
+  part`insert into grants (app_id, grant_id, user_id, client_id, session_uid, payload, expires_at)
+        select ${grant.appId}, ${grant.grantId}, ${grant.userId}, ${grant.clientId}, ${grant.sessionUid ?? null}, ${JSON.stringify(grant.payload)}::jsonb,
+          now() + ${grant.ttlSeconds} * interval '1 second' ${of}
         on conflict (app_id, grant_id) do update set payload = excluded.payload, revision = grants.revision + 1, expires_at = greatest(grants.expires_at, excluded.expires_at)
         where grants.revoked_at is null
-        returning revision`,
-  );
+        returning revision`;
+
+/** Writes a grant, or widens a live one. undefined: it was revoked meanwhile, and stays so. */
+export async function saveGrant(q: Queryable, grant: NewGrant): Promise<{ revision: string } | undefined> {
+  const [row] = await q.query<{ revision: string }>(sql`${savingGrant(grant, part``)}`);
   return row;
 }
 

@@ -1,5 +1,5 @@
 import type { Queryable } from '../../storage/database.ts';
-import { sql } from '../../storage/sql.ts';
+import { type Part, part, sql } from '../../storage/sql.ts';
 
 /** The PHC string, or undefined for a user without a password. */
 export async function passwordHashOf(
@@ -24,46 +24,45 @@ export type Claimant = {
    * whoever it was typed for.
    */
   decoy: string | undefined;
-  /** They have signed in with this browser (a digest of its device cookie) before. */
-  knowsDevice: boolean;
+};
+
+export type ClaimantRow = {
+  user_id: string;
+  is_nobody: boolean;
+  is_disabled: boolean;
+  hash: string | null;
+  decoy: string | null;
+  knows_device: boolean;
 };
 
 /**
- * In one statement, which looks for as much where nobody has the address (normalized). Materialized, because below row-level
- * security nothing is looked up by what `coalesce` gives: each sign-in would read the passwords of the whole app.
+ * The two expressions `claimed` and `claimant`, which look for as much where nobody has the address (normalized).
+ * Materialized, because below row-level security nothing is looked up by what `coalesce` gives: each sign-in would read the
+ * passwords of the whole app.
  */
-export async function claimantOf(
-  q: Queryable,
-  { appId, email, device }: { appId: string; email: string; device: string },
-): Promise<Claimant> {
-  type Row = {
-    user_id: string;
-    is_nobody: boolean;
-    is_disabled: boolean;
-    hash: string | null;
-    decoy: string | null;
-    knows_device: boolean;
-  };
-  const [row] = await q.query<Row>(sql`
-    with claimant as materialized (
+export const findingClaimant = ({ appId, email, device }: Claim): Part =>
+  part`claimed as materialized (
       select coalesce(u.user_id, 'usr_nobody') as user_id, u.user_id is null as is_nobody, u.disabled_at is not null as is_disabled
       from (select 1) as one
       left join identifiers e on e.app_id = ${appId} and e.kind = 'email' and e.value = ${email}
       left join users u on u.app_id = e.app_id and u.user_id = e.user_id
-    )
-    select c.user_id, c.is_nobody, c.is_disabled,
-      (select hash from passwords p where p.app_id = ${appId} and p.user_id = c.user_id) as hash,
-      (select hash from passwords where app_id = ${appId} and hash not like '$argon2id$%' order by user_id limit 1) as decoy,
-      exists (select from known_devices d where d.app_id = ${appId} and d.user_id = c.user_id and d.device = ${device}) as knows_device
-    from claimant c`);
-  return {
-    userId: row!.is_nobody ? undefined : row!.user_id,
-    isDisabled: row!.is_disabled,
-    hash: row!.hash ?? undefined,
-    decoy: row!.decoy ?? undefined,
-    knowsDevice: row!.knows_device,
-  };
-}
+    ), claimant as materialized (
+      select c.user_id, c.is_nobody, c.is_disabled,
+        (select hash from passwords p where p.app_id = ${appId} and p.user_id = c.user_id) as hash,
+        (select hash from passwords where app_id = ${appId} and hash not like '$argon2id$%' order by user_id limit 1) as decoy,
+        exists (select from known_devices d where d.app_id = ${appId} and d.user_id = c.user_id and d.device = ${device}) as knows_device
+      from claimed c
+    )`;
+
+/** An address, normalized, and the browser it was typed in; '' where that has no device cookie. */
+export type Claim = { appId: string; email: string; device: string };
+
+export const claimantIn = (row: ClaimantRow): Claimant => ({
+  userId: row.is_nobody ? undefined : row.user_id,
+  isDisabled: row.is_disabled,
+  hash: row.hash ?? undefined,
+  decoy: row.decoy ?? undefined,
+});
 
 /** Sets or replaces it. Ending the sessions that knew the old one is the caller's duty. */
 export async function setPassword(

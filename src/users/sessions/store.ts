@@ -1,5 +1,5 @@
 import type { Queryable } from '../../storage/database.ts';
-import { sql } from '../../storage/sql.ts';
+import { type Part, part, sql } from '../../storage/sql.ts';
 import type { PersonJson } from '../store.ts';
 
 /** What the protocol library keeps in a session, without its id. */
@@ -79,24 +79,26 @@ export type ClientUse = { clientId: string; issuer: string; issuerKind: 'own' | 
 
 /** Sessions are never upserted: false when the uid or the id was there before, ended or not. */
 export async function insertSession(q: Queryable, session: NewSession): Promise<boolean> {
-  const { use } = session;
   const rows = await q.query(
-    sql`with started as (
-        insert into sessions (app_id, uid, session_id, digest, user_id, payload, user_agent, address, expires_at, absolute_expires_at)
-        select ${session.appId}, ${session.uid}, ${session.sessionId}, ${session.digest}, ${session.userId}, ${JSON.stringify(session.payload)}::jsonb,
-          ${session.userAgent?.slice(0, 512) ?? null}, ${session.address ?? null}::inet,
-          now() + least(${session.idleSeconds}::int, ${session.absoluteSeconds}::int) * interval '1 second', now() + ${session.absoluteSeconds} * interval '1 second'
-        from users u where u.app_id = ${session.appId} and u.user_id = ${session.userId} and u.disabled_at is null
-        on conflict do nothing returning app_id, uid
-        ), used as (
-          insert into session_clients (app_id, session_uid, client_id, issuer, issuer_kind, sid)
-          select app_id, uid, ${use?.clientId ?? null}::text, ${use?.issuer ?? null}::text, ${use?.issuerKind ?? null}::text, ${use?.sid ?? null}::text
-          from started where ${use !== undefined}::boolean
-        )
-        select uid from started`,
+    sql`with started as (${startingSession(session, part``)}), used as (${usingSession(session.use)}) select uid from started`,
   );
   return rows.length === 1;
 }
+
+/** `app_id`, `uid`; no row for somebody who may not sign in. `beside`: what else it hangs on, with a comma before it. */
+export const startingSession = (session: NewSession, beside: Part): Part =>
+  part`insert into sessions (app_id, uid, session_id, digest, user_id, payload, user_agent, address, expires_at, absolute_expires_at)
+        select ${session.appId}, ${session.uid}, ${session.sessionId}, ${session.digest}, ${session.userId}, ${JSON.stringify(session.payload)}::jsonb,
+          ${session.userAgent?.slice(0, 512) ?? null}, ${session.address ?? null}::inet,
+          now() + least(${session.idleSeconds}::int, ${session.absoluteSeconds}::int) * interval '1 second', now() + ${session.absoluteSeconds} * interval '1 second'
+        from users u ${beside} where u.app_id = ${session.appId} and u.user_id = ${session.userId} and u.disabled_at is null
+        on conflict do nothing returning app_id, uid`;
+
+/** For the session that `started` has begun. */
+export const usingSession = (use: ClientUse | undefined): Part =>
+  part`insert into session_clients (app_id, session_uid, client_id, issuer, issuer_kind, sid)
+        select app_id, uid, ${use?.clientId ?? null}::text, ${use?.issuer ?? null}::text, ${use?.issuerKind ?? null}::text, ${use?.sid ?? null}::text
+        from started where ${use !== undefined}::boolean`;
 
 export type SessionChange = {
   appId: string;

@@ -11,7 +11,7 @@ import { throttleNetwork } from '../../lockout/network.ts';
 import type { ShowSignIn } from '../../method.ts';
 import { goTo } from '../../onward.ts';
 import { refuseSignIn } from '../../refuse.ts';
-import { interactionPath, type LinkRequest, onStep, type Step } from '../../step.ts';
+import { interactionPath, type LinkRequest, onStep, onStepWith, type Step } from '../../step.ts';
 import { whereHashed } from '../../passwords/hash-door.ts';
 import { isTooLong } from '../../passwords/policy.ts';
 import { verifyPassword } from '../../passwords/verify.ts';
@@ -24,7 +24,7 @@ export function mountPassword(router: Router, deps: SignInDeps, showSignIn: Show
     at,
     whereHashed(
       deps,
-      onStep(deps, 'login', (step) => signIn(step, showSignIn)),
+      onStepWith(deps, 'login', counted, (step, typed) => signIn(step, typed, showSignIn)),
     ),
   );
   router.get(
@@ -33,20 +33,30 @@ export function mountPassword(router: Router, deps: SignInDeps, showSignIn: Show
   );
 }
 
-async function signIn(step: Step, showSignIn: ShowSignIn): Promise<void> {
+/** An address and a password that can be looked at, counted for the network they come from; what can not is counted by nobody. */
+async function counted({ ctx, deps, appId, form, snapshot }: LinkRequest): Promise<Typed> {
+  const email = normalizeEmail(form.email);
+  const isPossible = email !== undefined && Boolean(form.password) && !isTooLong(form.password!);
+  if (isPossible && snapshot.app.settings.methods.password)
+    await throttleNetwork(deps, ctx, { appId, what: 'secrets' });
+  return { email, password: isPossible ? form.password : undefined };
+}
+
+type Typed = { email: string | undefined; password: string | undefined };
+
+async function signIn(step: Step, typed: Promise<Typed>, showSignIn: ShowSignIn): Promise<void> {
   requirePasswords(step);
   const { ctx, deps, appId, form } = step;
-  const typed = (form.email ?? '').slice(0, 254);
-  const email = normalizeEmail(form.email);
-  if (email === undefined) return showSignIn(step, { key: 'problem.email', email: typed });
-  const refuse = () => showSignIn(step, { key: 'problem.credentials', email: typed });
+  const { email, password } = await typed;
+  const shown = (form.email ?? '').slice(0, 254);
+  if (email === undefined) return showSignIn(step, { key: 'problem.email', email: shown });
+  const refuse = () => showSignIn(step, { key: 'problem.credentials', email: shown });
   // Nothing is looked up and nothing is hashed for these, whoever they are typed for.
-  if (!form.password || isTooLong(form.password)) return refuse();
-  await throttleNetwork(deps, ctx, { appId, what: 'secrets' });
+  if (password === undefined) return refuse();
   const result = await verifyPassword(deps, {
     appId,
     email,
-    password: form.password,
+    password,
     device: deviceOf(ctx, deps.config, appId),
   });
   if (!result.ok) {
