@@ -68,7 +68,7 @@ export type TestOptions = {
   redisUrl?: string;
   /** Stands in for the name servers. */
   resolveTxt?: ResolveTxt;
-  /** How far behind the process is taken to be, and what hashes its passwords. */
+  /** How far behind the process is taken to be (not at all: a slow machine is no storm of sign-ins), and what hashes its passwords. */
   behind?: () => number;
   hashing?: HasherOptions;
   /** Where log lines go; silent without it, unless TEST_LOG is set. */
@@ -143,7 +143,7 @@ function startHere(config: Config, options: TestOptions): Promise<Latchkey> {
     ...(options.observeCommit ? { observeCommit: inRequests(options.observeCommit) } : {}),
     ...(options.observeRedis ? { observeRedis: inRequests(options.observeRedis) } : {}),
     resolveTxt: options.resolveTxt,
-    behind: options.behind,
+    behind: options.behind ?? (() => 0),
     hashing: options.hashing,
   });
 }
