@@ -135,11 +135,10 @@ export async function begin(
 export const codeIn = (page: Page): string | undefined =>
   page.url.startsWith(REDIRECT) ? (new URL(page.url).searchParams.get('code') ?? undefined) : undefined;
 
-/** Sends the form with a proof that ends the sign-in. What the person is told is written down. */
+/** Sends the form with a proof that ends the sign-in. What the person is told is written down; `isAlone`: nobody else may win. */
 export async function prove(
   sender: Sender,
-  _begun: Begun,
-  userId: string,
+  { userId, isAlone = true }: { userId: string; isAlone?: boolean },
   send: () => Promise<Page>,
 ): Promise<string | undefined> {
   const { ledger } = sender.scene;
@@ -153,11 +152,13 @@ export async function prove(
     return code;
   }
   ledger.unknown('sign_in.succeeded', userId);
-  return sender.unmet(`no code at ${page.url.split('?')[0]}`);
+  return isAlone ? sender.unmet(noCodeAt(page)) : undefined;
 }
 
+const noCodeAt = (page: Page): string => `no code at ${page.url.split('?')[0]}`;
+
 export const byPassword = (sender: Sender, begun: Begun, person: Person): Promise<string | undefined> =>
-  prove(sender, begun, person.userId, () =>
+  prove(sender, person, () =>
     begun.agent.submit(begun.page, { email: person.email, password: PASSWORD }, { ending: '/password' }),
   );
 
@@ -177,7 +178,7 @@ export async function byTotp(
   const key = `${careful.userId} ${digits}`;
   const type = (page: Page, agent: Agent): Promise<Page> =>
     agent.submit(page, { code: digits }, { ending: '/second-factor/totp' });
-  const code = await prove(sender, asked, careful.userId, () => type(asked.page, asked.agent));
+  const code = await prove(sender, careful, () => type(asked.page, asked.agent));
   if (!code) return undefined;
   ledger.succeeded('totp', key, code);
   if (randomInt(3) === 0) {
@@ -217,13 +218,13 @@ export async function byLink(sender: Sender): Promise<{ begun: Begun; code: stri
   const codes = await Promise.all(
     Array.from({ length: times }, (_, i) =>
       i === 0
-        ? prove(sender, begun, person.userId, () => begun.agent.submit(page, {}))
+        ? prove(sender, { ...person, isAlone: times === 1 }, () => begun.agent.submit(page, {}))
         : begun.agent.submit(page, {}).then(codeIn, () => {}),
     ),
   );
   const [code] = codes.filter((one) => one !== undefined);
   for (const one of codes) if (one) ledger.succeeded('magic link', link, one);
-  if (!code) return undefined;
+  if (!code) return times === 1 ? undefined : sender.unmet(noCodeAt(page));
   // The second press may have been the one that won.
   if (codes[0] === undefined) ledger.unknown('sign_in.succeeded', person.userId);
   ledger.usedLinks.push(link);
