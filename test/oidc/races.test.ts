@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { decodeJwt } from 'jose';
 import type * as oidc from 'openid-client';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import {
@@ -219,6 +220,53 @@ for (const driver of drivers) {
         for (const winner of won) await expectDead(configuration, eager, winner.body);
         await expectDead(configuration, eager, tokens);
         expect(await reuses('eager')).to.be.greaterThan(0);
+      });
+
+      it('is worth nothing if its grant is revoked while it is made', async () => {
+        const { configuration, tokens } = await signedIn(latchkey, shop, { email: EMAIL });
+        const grantId = decodeJwt(tokens.access_token)['gid'];
+        const revocation = await latchkey.hold('update grants set revoked_at = now() where grant_id = $1', [
+          grantId,
+        ]);
+        const made = await refresh(configuration, shop, tokens.refresh_token!);
+        await revocation.commit();
+        expect(made.status, made.text).to.equal(200);
+        await expectDead(configuration, shop, made.body);
+      });
+
+      it('is not given when its grant is taken away meanwhile', async () => {
+        const { configuration, tokens } = await signedIn(latchkey, shop, { email: EMAIL });
+        const before = await rows();
+        const removal = await latchkey.hold('delete from grants where grant_id = $1', [
+          decodeJwt(tokens.access_token)['gid'],
+        ]);
+        const made = refresh(configuration, shop, tokens.refresh_token!);
+        await waiting(1);
+        await removal.commit();
+        expect([(await made).status, (await made).body.error]).to.deep.equal([400, 'invalid_grant']);
+        expect(await rows()).to.be.below(before);
+      });
+
+      it('keeps its grant as long as it lives itself, and writes none that lives longer anyway', async () => {
+        const { configuration, tokens } = await signedIn(latchkey, shop, { email: EMAIL });
+        const grantId = decodeJwt(tokens.access_token)['gid'];
+        const version = async (): Promise<unknown> =>
+          (await latchkey.sql('select xmin::text as version from grants where grant_id = $1', [grantId]))[0]![
+            'version'
+          ];
+        const first = await version();
+        const second = await refresh(configuration, shop, tokens.refresh_token!);
+        expect(await version()).to.equal(first);
+        await latchkey.sql(`update grants set expires_at = now() + interval '1 hour' where grant_id = $1`, [
+          grantId,
+        ]);
+        expect((await refresh(configuration, shop, second.body.refresh_token)).status).to.equal(200);
+        const [kept] = await latchkey.sql(
+          `select g.expires_at >= max(r.expires_at) as is_kept from grants g join refresh_tokens r using (app_id, grant_id)
+           where g.grant_id = $1 group by g.app_id, g.grant_id`,
+          [grantId],
+        );
+        expect(kept).to.deep.equal({ is_kept: true });
       });
 
       it('#20 works once after the other without any grace', async () => {

@@ -24,6 +24,15 @@ export function rememberedGrant(
   return clientId === of.clientId && accountId === of.accountId ? seen?.payload : undefined;
 }
 
+/** So long a grant has to live beyond what hangs on it to be left as it is; no answer of the cache is that old. */
+const AMPLE_SECONDS = 3600;
+
+/** Whether the grant that this request has read lives longer than what is made of it now. */
+export function outlives(grantId: string, ttlSeconds: number): boolean {
+  const seen = unitOfWork().memo.get(`grant:${grantId}`) as Seen | undefined;
+  return seen !== undefined && Number(seen.remaining) > ttlSeconds + AMPLE_SECONDS;
+}
+
 /**
  * A revocation that meets a dead token is acknowledged like any other (RFC 7009 §2.2). Whatever killed it may have died
  * itself before the cache knew, so that it is told again.

@@ -17,7 +17,7 @@ import { provedKey } from '../features/dpop.ts';
 import { protocolAuthor } from '../author.ts';
 import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
 import { jwtAlias } from './access-token-adapter.ts';
-import { rememberGrant, revokeAgain } from './grant-adapter.ts';
+import { outlives, rememberGrant, revokeAgain } from './grant-adapter.ts';
 import { beginSpending, joinSpending } from './spending.ts';
 
 /** How this request's rotation goes: the first use, or a retry that gets the same successor again. */
@@ -117,6 +117,7 @@ export class RefreshTokenAdapter implements Adapter {
       // Whether it ends with the session is decided by its grant, which sign-out revokes; idle time alone does not.
       payload: { ...kept, expiresWithSession: undefined, endsWithSession: kept.expiresWithSession ?? false },
       ttlSeconds,
+      isOutlived: outlives(String(kept.grantId), ttlSeconds),
     };
     const joined = joinSpending(token);
     unitOfWork().add(

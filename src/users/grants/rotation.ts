@@ -1,6 +1,7 @@
 import type { Queryable } from '../../storage/database.ts';
-import { sql } from '../../storage/sql.ts';
-import type { NewRefreshToken } from './store.ts';
+import { part, sql } from '../../storage/sql.ts';
+import { spending } from '../../storage/spent.ts';
+import { addingRefreshToken, familyOf, type NewRefreshToken } from './store.ts';
 
 /** What became of both halves. A token that was spent without a successor belonged to a revoked grant. */
 export type Exchanged = { spent: boolean; added: boolean };
@@ -17,16 +18,7 @@ export async function rotateRefreshToken(
     sql`with one as (
           update refresh_tokens set consumed_at = now(), successor = ${token.digest}
           where app_id = ${token.appId} and digest = ${digest} and consumed_at is null returning digest
-        ), family as (
-          update grants set expires_at = greatest(expires_at, now() + ${token.ttlSeconds} * interval '1 second')
-          where app_id = ${token.appId} and grant_id = ${token.grantId} and revoked_at is null and exists (select from one) returning grant_id
-        ), successor as (
-          insert into refresh_tokens (app_id, digest, issuer, grant_id, client_id, user_id, session_uid, predecessor, payload, expires_at)
-          select ${token.appId}, ${token.digest}, ${token.issuer}, grant_id, ${token.clientId}, ${token.userId}, ${token.sessionUid ?? null},
-            ${token.predecessor ?? null}, ${JSON.stringify(token.payload)}::jsonb, now() + ${token.ttlSeconds} * interval '1 second'
-          from family
-          returning digest
-        )
+        ), family as (${familyOf(token, part`and exists (select from one)`)}), successor as (${addingRefreshToken(token)})
         select exists (select from one) as spent, exists (select from successor) as added`,
   );
   return row!;
@@ -37,21 +29,9 @@ export async function redeemCodeForRefreshToken(
   q: Queryable,
   { code, token }: { code: { digest: string; ttlSeconds: number }; token: NewRefreshToken },
 ): Promise<Exchanged> {
+  const once = spending({ appId: token.appId, kind: 'code', ...code });
   const [row] = await q.query<Exchanged>(
-    sql`with one as (
-          insert into spent (app_id, kind, digest, expires_at)
-          values (${token.appId}, 'code', ${code.digest}, now() + ${code.ttlSeconds} * interval '1 second')
-          on conflict do nothing returning digest
-        ), family as (
-          update grants set expires_at = greatest(expires_at, now() + ${token.ttlSeconds} * interval '1 second')
-          where app_id = ${token.appId} and grant_id = ${token.grantId} and revoked_at is null and exists (select from one) returning grant_id
-        ), first as (
-          insert into refresh_tokens (app_id, digest, issuer, grant_id, client_id, user_id, session_uid, predecessor, payload, expires_at)
-          select ${token.appId}, ${token.digest}, ${token.issuer}, grant_id, ${token.clientId}, ${token.userId}, ${token.sessionUid ?? null},
-            ${token.predecessor ?? null}, ${JSON.stringify(token.payload)}::jsonb, now() + ${token.ttlSeconds} * interval '1 second'
-          from family
-          returning digest
-        )
+    sql`with one as (${once}), family as (${familyOf(token, part`and exists (select from one)`)}), first as (${addingRefreshToken(token)})
         select exists (select from one) as spent, exists (select from first) as added`,
   );
   return row!;

@@ -237,21 +237,32 @@ export type NewRefreshToken = {
   predecessor: string | undefined;
   payload: Record<string, unknown>;
   ttlSeconds: number;
+  /** Whether its grant is known to live longer than this token will. */
+  isOutlived: boolean;
 };
 
-/** Adds a token to a live grant and keeps the grant at least as long. false: the grant is revoked. */
-export async function insertRefreshToken(q: Queryable, token: NewRefreshToken): Promise<boolean> {
-  const rows = await q.query(
-    sql`with family as (
-          update grants set expires_at = greatest(expires_at, now() + ${token.ttlSeconds} * interval '1 second')
-          where app_id = ${token.appId} and grant_id = ${token.grantId} and revoked_at is null returning grant_id
-        )
-        insert into refresh_tokens (app_id, digest, issuer, grant_id, client_id, user_id, session_uid, predecessor, payload, expires_at)
+/**
+ * `grant_id`, or no row where the grant is revoked or gone; it lives at least as long as the token from then on. Where it does
+ * anyway no row is written: it is seen to be there until the token is. `and`: what it hangs on.
+ */
+export const familyOf = (token: NewRefreshToken, and: Part): Part =>
+  token.isOutlived
+    ? part`select grant_id from grants
+            where app_id = ${token.appId} and grant_id = ${token.grantId} and revoked_at is null ${and} for key share`
+    : part`update grants set expires_at = greatest(expires_at, now() + ${token.ttlSeconds} * interval '1 second')
+            where app_id = ${token.appId} and grant_id = ${token.grantId} and revoked_at is null ${and} returning grant_id`;
+
+/** `digest`, if there is a row in `family`. */
+export const addingRefreshToken = (token: NewRefreshToken): Part =>
+  part`insert into refresh_tokens (app_id, digest, issuer, grant_id, client_id, user_id, session_uid, predecessor, payload, expires_at)
         select ${token.appId}, ${token.digest}, ${token.issuer}, grant_id, ${token.clientId}, ${token.userId}, ${token.sessionUid ?? null},
           ${token.predecessor ?? null}, ${JSON.stringify(token.payload)}::jsonb, now() + ${token.ttlSeconds} * interval '1 second'
         from family
-        returning digest`,
-  );
+        returning digest`;
+
+/** Adds a token to a live grant. false: the grant is revoked. */
+export async function insertRefreshToken(q: Queryable, token: NewRefreshToken): Promise<boolean> {
+  const rows = await q.query(sql`with family as (${familyOf(token, part``)}) ${addingRefreshToken(token)}`);
   return rows.length === 1;
 }
 
