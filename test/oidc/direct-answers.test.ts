@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import type { Agent } from '../support/agent.ts';
+import { change, directAnswers, makeClient } from '../support/direct.ts';
 import { proof, proofKey } from '../support/dpop.ts';
 import {
   authorizationRequest,
@@ -50,19 +51,12 @@ for (const driver of drivers) {
     /** Statements that fail, and how. */
     let failing: { what: RegExp; error: Error; times: number } | undefined;
 
-    const addClient = async (body: object): Promise<TestClient> => {
-      const made = await latchkey.admin('POST', '/apps/shop/clients', body);
-      expect(made.status, JSON.stringify(made.body)).to.equal(201);
-      return { appId: 'shop', clientId: made.body.client_id, secret: made.body.client_secret };
-    };
+    const addClient = (body: object): Promise<TestClient> => makeClient(latchkey, body);
     const addApi = async (body: object): Promise<void> => {
       const made = await latchkey.admin('POST', '/apps/shop/apis', body);
       expect(made.status, JSON.stringify(made.body)).to.equal(201);
     };
-    const set = async (path: string, body: object): Promise<void> => {
-      const changed = await latchkey.admin('PATCH', path, body);
-      expect(changed.status, JSON.stringify(changed.body)).to.equal(200);
-    };
+    const set = (path: string, body: object): Promise<void> => change(latchkey, path, body);
 
     before(async () => {
       latchkey = await startTestLatchkey({
@@ -97,7 +91,7 @@ for (const driver of drivers) {
         access_token_ttl: 120,
       });
       await addApi({ identifier: STOCK, name: 'Stock', scopes: [scope('stock:read')] });
-      const service = { name: 'Worker', type: 'service' };
+      const service = { name: 'Worker', type: 'service', redirect_uris: undefined };
       const settingsOf = (more: object) => ({ settings: more });
       const apiScopes = { api_scopes: { [ORDERS]: ['orders:read', 'orders:write'], [STOCK]: [] } };
       worker = await addClient({ ...service, scopes: ['a', 'b:c'], ...settingsOf(apiScopes) });
@@ -157,10 +151,7 @@ for (const driver of drivers) {
         body: form + (addition && `&${addition}`),
       });
     };
-    const answeredDirectly = async (): Promise<number> => {
-      const { text } = await call(`${latchkey.baseUrl}/metrics`);
-      return Number(/^latchkey_direct_answers_total (\d+)$/m.exec(text)?.[1] ?? 0);
-    };
+    const answeredDirectly = (): Promise<number> => directAnswers(latchkey);
     /** How one answer says what another says, whatever was drawn and whenever it was. */
     const sayingOf = ({ status, headers, body, text }: Answer): unknown => {
       const said = Object.fromEntries(headers);

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { decodeJwt } from 'jose';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import type { Agent } from '../support/agent.ts';
+import { change, directAnswers, makeClient } from '../support/direct.ts';
 import {
   authorizationRequest,
   discover,
@@ -14,7 +15,7 @@ import {
   signInByPassword,
   type TestClient,
 } from '../support/sign-in.ts';
-import { type Answer, atOnce, basic, call } from '../support/token-calls.ts';
+import { type Answer, atOnce, basic, call, spoilt } from '../support/token-calls.ts';
 
 const EMAIL = 'ada@example.com';
 const QUERY_OF_ITS_OWN = 'http://localhost:1/callback?tenant=7&code=old';
@@ -37,20 +38,9 @@ for (const driver of drivers) {
     const clients: Record<string, TestClient> = {};
     let failing: RegExp | undefined;
 
-    const set = async (path: string, body: object): Promise<void> => {
-      const changed = await latchkey.admin('PATCH', path, body);
-      expect(changed.status, JSON.stringify(changed.body)).to.equal(200);
-    };
-    const addClient = async (name: string, body: object): Promise<void> => {
-      const made = await latchkey.admin('POST', '/apps/shop/clients', {
-        name,
-        type: 'web',
-        redirect_uris: [REDIRECT],
-        ...body,
-      });
-      expect(made.status, JSON.stringify(made.body)).to.equal(201);
-      clients[name] = { appId: 'shop', clientId: made.body.client_id, secret: made.body.client_secret };
-    };
+    const set = (path: string, body: object): Promise<void> => change(latchkey, path, body);
+    const addClient = async (name: string, body: object): Promise<TestClient> =>
+      (clients[name] = await makeClient(latchkey, { name, ...body }));
 
     before(async () => {
       latchkey = await startTestLatchkey({
@@ -77,10 +67,7 @@ for (const driver of drivers) {
     });
     after(() => latchkey.stop());
 
-    const answeredDirectly = async (): Promise<number> => {
-      const { text } = await call(`${latchkey.baseUrl}/metrics`);
-      return Number(/^latchkey_direct_answers_total (\d+)$/m.exec(text)?.[1] ?? 0);
-    };
+    const answeredDirectly = (): Promise<number> => directAnswers(latchkey);
 
     for (const kind of ['own', 'shared'] as const) {
       const requestOf = async (
@@ -303,8 +290,8 @@ for (const driver of drivers) {
         for (const cookies of [
           { [name]: value },
           { [`${name}.sig`]: signature },
-          { [name]: value, [`${name}.sig`]: `${signature.slice(0, -2)}AA` },
-          { [name]: `${value.slice(0, -2)}AA`, [`${name}.sig`]: signature },
+          { [name]: value, [`${name}.sig`]: spoilt(signature) },
+          { [name]: spoilt(value), [`${name}.sig`]: signature },
           { [name]: 'x'.repeat(43), [`${name}.sig`]: signature },
         ]) {
           const stranger = latchkey.agent();

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
+import { change, directAnswers, makeClient } from '../support/direct.ts';
 import { type Agent, formsOf, type Page } from '../support/agent.ts';
 import {
   authorizationRequest,
@@ -37,21 +38,9 @@ for (const driver of drivers) {
     const clients: Record<string, TestClient> = {};
     let failing: RegExp | undefined;
 
-    const set = async (path: string, body: object): Promise<void> => {
-      const changed = await latchkey.admin('PATCH', path, body);
-      expect(changed.status, JSON.stringify(changed.body)).to.equal(200);
-    };
-    const addClient = async (name: string, body: object): Promise<TestClient> => {
-      const made = await latchkey.admin('POST', '/apps/shop/clients', {
-        name,
-        type: 'web',
-        redirect_uris: [REDIRECT],
-        ...body,
-      });
-      expect(made.status, JSON.stringify(made.body)).to.equal(201);
-      clients[name] = { appId: 'shop', clientId: made.body.client_id, secret: made.body.client_secret };
-      return clients[name];
-    };
+    const set = (path: string, body: object): Promise<void> => change(latchkey, path, body);
+    const addClient = async (name: string, body: object): Promise<TestClient> =>
+      (clients[name] = await makeClient(latchkey, { name, ...body }));
 
     before(async () => {
       latchkey = await startTestLatchkey({
@@ -77,10 +66,7 @@ for (const driver of drivers) {
       userId = await makeUser(latchkey, 'shop', email);
     });
 
-    const answeredDirectly = async (): Promise<number> => {
-      const { text } = await call(`${latchkey.baseUrl}/metrics`);
-      return Number(/^latchkey_direct_answers_total (\d+)$/m.exec(text)?.[1] ?? 0);
-    };
+    const answeredDirectly = (): Promise<number> => directAnswers(latchkey);
     /** How many of the answers meanwhile were direct. */
     const counted = async <T>(work: () => Promise<T>): Promise<{ result: T; direct: number }> => {
       const before = await answeredDirectly();

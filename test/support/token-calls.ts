@@ -60,3 +60,9 @@ export const userinfo = (configuration: oidc.Configuration, accessToken: string)
 /** The same thing so many times at once. */
 export const atOnce = <T>(count: number, work: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, work));
+
+/** The same but for one character in the middle: at the end it may be the same by chance, or mean the same. */
+export function spoilt(text: string): string {
+  const at = text.length >> 1;
+  return text.slice(0, at) + (text[at] === 'A' ? 'B' : 'A') + text.slice(at + 1);
+}
