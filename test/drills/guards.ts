@@ -129,8 +129,8 @@ export const guards: readonly Guard[] = [
     edits: [
       [
         'src/users/grants/rotation.ts',
-        'on conflict do nothing returning digest\n        ), family',
-        "on conflict (app_id, kind, digest) do update set note = 'again' returning digest\n        ), family",
+        "const once = spending({ appId: token.appId, kind: 'code', ...code });",
+        "const once = part`insert into spent (app_id, kind, digest, expires_at) values (${token.appId}, 'code', ${code.digest}, now() + interval '1 hour') on conflict (app_id, kind, digest) do update set note = 'again' returning digest`;",
       ],
     ],
     drill: 18,
