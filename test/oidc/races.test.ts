@@ -87,6 +87,19 @@ for (const driver of drivers) {
         await expectWorking(code.configuration, shop, won.body);
       });
 
+      it('gives nothing when its grant is taken away meanwhile', async () => {
+        const code = await withCode();
+        const removal = await latchkey.hold(
+          `delete from grants where grant_id = (select grant_id from grants where app_id = 'shop' order by created_at desc limit 1)`,
+          [],
+        );
+        const redeeming = redeemCode(code.configuration, shop, code);
+        await waiting(1);
+        await removal.commit();
+        const answer = await redeeming;
+        expect([answer.status, answer.body.error], answer.text).to.deep.equal([400, 'invalid_grant']);
+      });
+
       it('#7 redeemed again at once, one after the other, loses and harms nothing', async () => {
         const code = await withCode();
         const won = await redeemCode(code.configuration, shop, code);
@@ -232,6 +245,21 @@ for (const driver of drivers) {
         await revocation.commit();
         expect(made.status, made.text).to.equal(200);
         await expectDead(configuration, shop, made.body);
+      });
+
+      it('is not given when its grant was revoked before it is written', async () => {
+        const { configuration, tokens } = await signedIn(latchkey, shop, { email: EMAIL });
+        const before = await rows();
+        // Whoever only reads gets by.
+        const lock = await latchkey.hold('lock table refresh_tokens in exclusive mode', []);
+        const made = refresh(configuration, shop, tokens.refresh_token!);
+        await waiting(1);
+        await latchkey.sql('update grants set revoked_at = now() where grant_id = $1', [
+          decodeJwt(tokens.access_token)['gid'],
+        ]);
+        await lock.commit();
+        expect([(await made).status, (await made).body.error]).to.deep.equal([400, 'invalid_grant']);
+        expect(await rows()).to.equal(before);
       });
 
       it('is not given when its grant is taken away meanwhile', async () => {
