@@ -2,9 +2,11 @@ import { expect } from 'chai';
 import type pg from 'pg';
 import { planMigrations } from '../../src/storage/migrate.ts';
 import { readMigrations } from '../../src/storage/migrations/file.ts';
+import { statementsOf } from '../../src/storage/migrations/statements.ts';
 import {
   IMPATIENT,
   locksOfMigration,
+  locksOfStatement,
   migrateAt,
   migrationsWith,
   modeInWords,
@@ -47,6 +49,7 @@ describe('one migration after the other', () => {
     await start(createEmptyDatabase);
     const taken: Record<string, string[]> = {};
     const files = await readMigrations(migrationsDir);
+    const hardest = new Map<string, string>();
     let n = 0;
     let isUsed = false;
     await migrateAt(at, {
@@ -57,13 +60,18 @@ describe('one migration after the other', () => {
           await owner.query(`insert into apps (app_id, name) values ('shop', 'Shop');
             insert into users (app_id, user_id) values ('shop', 'usr_ada')`);
         }
-        if (statement !== 'commit') return;
-        const hardest = new Map<string, string>();
-        for (const { table, mode } of await locksOfMigration(owner)) {
+        const { name, inTransaction, text } = files[n]!;
+        if (inTransaction && statement !== 'commit') return;
+        const locks = inTransaction
+          ? await locksOfMigration(owner)
+          : await locksOfStatement(owner, statement);
+        for (const { table, mode } of locks) {
           const words = modeInWords(mode);
           if (MODES.indexOf(words) > MODES.indexOf(hardest.get(table) ?? '')) hardest.set(table, words);
         }
-        taken[files[n]!.name] = [...hardest].map(([table, mode]) => `${table} (${mode})`).sort();
+        if (!inTransaction && statement !== statementsOf(text).at(-1)) return;
+        taken[name] = [...hardest].map(([table, mode]) => `${table} (${mode})`).sort();
+        hardest.clear();
         n += 1;
       },
     });

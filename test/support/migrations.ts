@@ -44,11 +44,23 @@ export async function ownerOf(at: Connection): Promise<pg.Client> {
 export type TableLock = { table: string; mode: string };
 
 /** Which tables a migration that is about to commit has locked, and how: only those that others see already. */
-export async function locksOfMigration(client: pg.Client): Promise<TableLock[]> {
+export const locksOfMigration = (client: pg.Client): Promise<TableLock[]> =>
+  locksWhere(client, "a.application_name = 'latchkey-migrate'");
+
+/** Those that a statement takes, which is not done in the end. */
+export async function locksOfStatement(client: pg.Client, statement: string): Promise<TableLock[]> {
+  await client.query('begin');
+  await client.query(statement);
+  const taken = await locksWhere(client, 'a.pid = pg_backend_pid()');
+  await client.query('rollback');
+  return taken;
+}
+
+async function locksWhere(client: pg.Client, whose: string): Promise<TableLock[]> {
   const { rows } = await client.query<TableLock>(`
     select distinct c.relname as "table", l.mode
     from pg_locks l join pg_class c on c.oid = l.relation and c.relkind = 'r' and c.relnamespace = 'public'::regnamespace
-    join pg_stat_activity a on a.pid = l.pid and a.application_name = 'latchkey-migrate'
+    join pg_stat_activity a on a.pid = l.pid and ${whose}
     where l.granted and l.database = (select oid from pg_database where datname = current_database())
       and c.relname <> 'schema_migrations' and l.mode not in ('AccessShareLock', 'RowShareLock')`);
   return rows;

@@ -32,6 +32,21 @@ export const LARGE: readonly { table: string; since: string; seed: string }[] = 
     seed: `insert into audit_events (app_id, event_id, type, actor_type, user_id, result)
       values ('shop', 'evt_1', 'sign_in.succeeded', 'user', 'usr_1', 'success')`,
   },
+  {
+    table: 'spent',
+    since: '0001',
+    seed: `insert into spent (app_id, kind, digest, expires_at) values ('shop', 'code', 'digest-1', now() + interval '1 day')`,
+  },
+  {
+    table: 'sign_in_failures',
+    since: '0001',
+    seed: `insert into sign_in_failures (app_id, subject, origin) values ('shop', 'subject-1', 'stranger')`,
+  },
+  {
+    table: 'denied_tokens',
+    since: '0001',
+    seed: `insert into denied_tokens (app_id, jti, expires_at) values ('shop', 'jti-1', now() + interval '1 day')`,
+  },
 ];
 
 /** Tables that have few rows however many people there are. */
