@@ -23,6 +23,7 @@ import {
   type AppWorker,
   clientCredentials,
   codeWithSession,
+  forTwo,
   introspect,
   manyApps,
   refresh,
@@ -76,13 +77,16 @@ async function protocolRounds(rounds: Rounds, { targets, two }: { targets: Targe
   const all = targets.filter(({ name }) => name !== WITHOUT_HASH);
   const peers = targets.filter(({ kind }) => kind === 'peer');
   const withoutHash = targets.filter(({ name }) => name === WITHOUT_HASH);
-  await rounds(clientCredentials('es256'), [...all, two]);
+  await rounds(clientCredentials('es256'), all);
   await rounds(clientCredentials('rs256'), all);
-  await rounds(codeWithSession, [...all, two]);
+  await rounds(codeWithSession, all);
   await rounds(signInWithoutHash, [...withoutHash, ...peers]);
-  await rounds(refresh, [...all, two]);
+  await rounds(refresh, all);
   await rounds(introspect, all);
   await rounds(userinfo, all);
+  const one = targets.filter(({ name }) => name === LATCHKEY);
+  for (const workload of [clientCredentials('es256'), codeWithSession, refresh])
+    await rounds(forTwo(workload, plan.clients), [...one, two]);
 }
 
 async function startTargets({ dir, stores }: Bench, measured: Measured) {

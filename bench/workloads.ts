@@ -16,6 +16,12 @@ export type Workload = {
   clients?: number;
 };
 
+/** Each of two instances gets as many clients as one has elsewhere; and so does the one that they are compared with. */
+export const forTwo = (workload: Workload, clientsOfOne: number): Workload => {
+  const clients = 2 * clientsOfOne;
+  return { ...workload, id: `two_${workload.id}`, title: `${workload.title}, ${clients} clients`, clients };
+};
+
 /** What the endpoints answer, as far as a workload looks at it. */
 type TokenAnswer = { access_token: string; refresh_token?: string; active?: boolean };
 

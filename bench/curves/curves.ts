@@ -9,6 +9,7 @@ import {
   type AppWorker,
   clientCredentials,
   codeWithSession,
+  forTwo,
   manyApps,
   refresh,
   roundRobin,
@@ -89,7 +90,7 @@ const processes: Curve = {
   id: 'processes',
   title: 'Processes',
   axis: 'instances on the same stores, every request of a flow at the other one',
-  note: 'The client, Postgres and Redis share the cores with them.',
+  note: 'Sixteen clients for each of two, and as many for one alone. They, Postgres and Redis share the cores with them.',
   points: [1, 2],
   async start(bench, count) {
     const one = await startAlone(bench, 'processes');
@@ -97,11 +98,11 @@ const processes: Curve = {
     return withSecondInstance('processes', one, { ...one.place, dir: join(bench.dir, 'another') });
   },
   workloads: [
-    { label: 'client_credentials', workload: clientCredentials('es256') },
-    { label: 'code with a session', workload: codeWithSession },
-    { label: 'refresh', workload: refresh },
-    { label: 'sign-in', workload: signInWithoutHash },
-    { label: 'userinfo', workload: userinfo },
+    { label: 'client_credentials', workload: forTwo(clientCredentials('es256'), plan.clients) },
+    { label: 'code with a session', workload: forTwo(codeWithSession, plan.clients) },
+    { label: 'refresh', workload: forTwo(refresh, plan.clients) },
+    { label: 'sign-in', workload: forTwo(signInWithoutHash, plan.clients) },
+    { label: 'userinfo', workload: forTwo(userinfo, plan.clients) },
   ],
 };
 
