@@ -23,7 +23,7 @@ export const plan = {
   rounds: Number(values.rounds ?? (quick ? 2 : 5)),
   sampleMs: Number(values.seconds ?? (quick ? 0.8 : 3)) * 1000,
   /** Until so many requests, or for so long: what is slow would take minutes. */
-  warmUp: { count: quick ? 1000 : 10_000, ms: Number(values.warm ?? (quick ? 1 : 30)) * 1000 },
+  warmUp: { count: quick ? 1000 : 30_000, ms: Number(values.warm ?? (quick ? 1 : 30)) * 1000 },
   /** How many samples of a workload at a target are taken again because the machine was disturbed. */
   retakes: quick ? 0 : 5,
   clients: 16,

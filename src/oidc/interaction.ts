@@ -24,7 +24,8 @@ export type Interaction = {
   device: DevicePrompt | undefined;
   /** Internal name of that session. */
   sessionUid: string | undefined;
-  expiresInSeconds: number;
+  /** No shorter than it still lives, whatever the clocks say. */
+  livesAtMostSeconds: number;
   /** Its parameters, if it holds nothing that would have to be judged again when it goes on; undefined otherwise. */
   plainForm: Readonly<Record<string, string>> | undefined;
 };

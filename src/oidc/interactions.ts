@@ -4,6 +4,7 @@ import type { AppRegistry } from '../apps/registry.ts';
 import { stateOf } from '../http/request-state.ts';
 import { answerWithoutPage } from '../http/security-headers.ts';
 import { originOf } from '../http/site.ts';
+import { seconds } from '../kernel/duration.ts';
 import { Problem } from '../kernel/problem.ts';
 import type { AdapterDeps } from './adapters/adapter-deps.ts';
 import { interactionKey, type StoredInteraction } from './adapters/interaction-adapter.ts';
@@ -77,9 +78,9 @@ export function createInteractions(deps: InteractionsDeps): Interactions {
 
 async function peek(deps: InteractionsDeps, appId: string, uid: string): Promise<Interaction | undefined> {
   const snapshot = await deps.registry.snapshot(appId);
-  const found = snapshot && (await deps.ephemeral.get(appId, interactionKey(uid)));
+  const found = snapshot && (await deps.ephemeral.read(appId, interactionKey(uid)));
   if (!found) return undefined;
-  const { issuer, payload } = JSON.parse(found.value) as StoredInteraction;
+  const { issuer, payload, ttlSeconds = seconds.day } = JSON.parse(found) as StoredInteraction;
   const params = payload.params ?? {};
   const client = snapshot.clients.get(String(params['client_id']));
   if (!client || !payload.prompt) return undefined;
@@ -103,7 +104,7 @@ async function peek(deps: InteractionsDeps, appId: string, uid: string): Promise
     signedInUserId: payload.session?.accountId,
     device: devicePromptOf(appId, deps.rootKeys, payload.prompt.details ?? {}),
     sessionUid: payload.session?.uid,
-    expiresInSeconds: found.remainingSeconds,
+    livesAtMostSeconds: ttlSeconds,
     plainForm: plainFormOf(payload),
   };
 }

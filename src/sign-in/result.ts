@@ -15,10 +15,10 @@ export async function spendResult(q: Queryable, interaction: Interaction): Promi
   if (!(await spend(q, resultOf(interaction)))) throw alreadyFinished();
 }
 
-function resultOf({ appId, uid, prompt, expiresInSeconds }: Interaction): Spending {
+function resultOf({ appId, uid, prompt, livesAtMostSeconds }: Interaction): Spending {
   const digest = digestOf(JSON.stringify([appId, uid, prompt.name]));
   // Remembered a little longer than the interaction can live.
-  return { appId, kind: 'interaction_result', digest, ttlSeconds: Math.ceil(expiresInSeconds) + 60 };
+  return { appId, kind: 'interaction_result', digest, ttlSeconds: Math.ceil(livesAtMostSeconds) + 60 };
 }
 
 /** What a sign-in leaves in the database. */

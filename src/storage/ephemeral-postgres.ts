@@ -21,6 +21,9 @@ export function ephemeralOnPostgres(db: Database): EphemeralStore {
       );
       return rows.length === 1;
     },
+    async read(appId, key) {
+      return (await this.get(appId, key))?.value;
+    },
     async get(appId, key) {
       const [row] = await db.query<{ value: string; remaining: string }>(
         appId,

@@ -32,6 +32,9 @@ export function ephemeralOnRedis(redis: RedisConnection): EphemeralStore {
         return answer === 'OK';
       });
     },
+    read(appId, key) {
+      return redis.run(async (client) => (await client.get(redisKey(appId, key))) ?? undefined);
+    },
     get(appId, key) {
       return redis.run(async (client) => {
         const name = redisKey(appId, key);

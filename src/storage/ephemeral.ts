@@ -6,6 +6,8 @@
 export type EphemeralStore = {
   /** Stores `value` for `ttlSeconds`. With `ifAbsent` an existing live value stays and the answer is false. */
   put(appId: string, key: string, value: string, options: PutOptions): Promise<boolean>;
+  /** The live value. */
+  read(appId: string, key: string): Promise<string | undefined>;
   /** The live value and how many seconds (fractions included) it still has. */
   get(appId: string, key: string): Promise<EphemeralValue | undefined>;
   /** Gets and removes in one step: of many callers at once exactly one gets the value. */

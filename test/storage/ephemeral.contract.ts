@@ -21,13 +21,17 @@ export function ephemeralStoreContract(
       const found = await store.get('app-one', 'a');
       expect(found?.value).to.equal('value');
       expect(found?.remainingSeconds).to.be.within(58, 60);
+      expect(await store.read('app-one', 'a')).to.equal('value');
+      expect(await store.read('app-one', 'nothing')).to.equal(undefined);
     });
 
     it('keeps apps apart: the same key in another app is another value', async () => {
       await store.put('app-one', 'same', 'one', { ttlSeconds: 60 });
       await store.put('app-two', 'same', 'two', { ttlSeconds: 60 });
       expect((await store.get('app-one', 'same'))?.value).to.equal('one');
+      expect(await store.read('app-two', 'same')).to.equal('two');
       expect(await store.delete('app-two', 'same')).to.equal(true);
+      expect(await store.read('app-two', 'same')).to.equal(undefined);
       expect((await store.get('app-one', 'same'))?.value).to.equal('one');
     });
 
@@ -44,6 +48,7 @@ export function ephemeralStoreContract(
       await store.put('app-one', 'short-take', 'value', { ttlSeconds: 0.05 });
       await sleep(120);
       expect(await store.get('app-one', 'short')).to.equal(undefined);
+      expect(await store.read('app-one', 'short')).to.equal(undefined);
       expect(await store.take('app-one', 'short-take')).to.equal(undefined);
       expect(await store.delete('app-one', 'short')).to.equal(false);
       expect(await store.put('app-one', 'short', 'again', { ttlSeconds: 60, ifAbsent: true })).to.equal(true);

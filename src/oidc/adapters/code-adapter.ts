@@ -12,6 +12,8 @@ import { beginSpending } from './spending.ts';
 
 /** Two redemptions closer together than this are one client's double click, not a theft. */
 const INNOCENT_SECONDS = 2;
+/** What the store gives still lives on its clock; how much longer is nobody's question, only that it is no less than a request. */
+const ALIVE_SECONDS = 60;
 /** A spent code is remembered so long, to recognize its reuse. */
 const MEMORY_SECONDS = 3600;
 
@@ -30,9 +32,9 @@ export function codeAdapter(deps: AdapterDeps): Adapter {
     },
     async find(id) {
       const digest = digestOf(id);
-      const found = await deps.ephemeral.get(appId, key(digest));
+      const found = await deps.ephemeral.read(appId, key(digest));
       if (!found) return undefined;
-      const payload = JSON.parse(found.value) as AdapterPayload;
+      const payload = JSON.parse(found) as AdapterPayload;
       const state = await codeState(lookingUp(deps.db, appId), {
         appId,
         kind: 'code',
@@ -45,7 +47,7 @@ export function codeAdapter(deps: AdapterDeps): Adapter {
       rememberUser(state.person);
       const consumed = state.spent_for === null ? {} : { consumed: epochSeconds() };
       if (state.spent_for !== null) unitOfWork().memo.set('revocation-reason', 'code_reused');
-      return { ...onThisClock(payload, found.remainingSeconds), ...consumed, jti: id };
+      return { ...onThisClock(payload, ALIVE_SECONDS), ...consumed, jti: id };
     },
     consume(id) {
       const code = { digest: digestOf(id), ttlSeconds: MEMORY_SECONDS };

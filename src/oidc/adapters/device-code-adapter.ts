@@ -96,7 +96,7 @@ function recordsOf({ ephemeral, appId, issuer, rootKeys }: AdapterDeps) {
     async nameByUserCode(userCode: string, digest: string, ttlSeconds: number): Promise<void> {
       await ephemeral.put(appId, userCodeKey(userCode), digest, { ttlSeconds });
     },
-    digestOfUserCode: async (userCode: string) => (await ephemeral.get(appId, userCodeKey(userCode)))?.value,
+    digestOfUserCode: async (userCode: string) => ephemeral.read(appId, userCodeKey(userCode)),
     seal: (userCode: string): string => seal(rootKeys, sealedAt, userCode),
     /** Empty once somebody has decided: nobody is shown the code again. */
     userCodeOf: ({ sealedUserCode }: Stored): string =>
@@ -165,7 +165,7 @@ async function polled(
 /** Throws `slow_down` for a device that did not wait. Each time makes the wait longer, within reason. */
 async function requirePatience({ ephemeral, appId, issuer }: AdapterDeps, digest: string): Promise<void> {
   const [poll, steps] = [`device-poll:${issuer}:${digest}`, `device-slow:${issuer}:${digest}`];
-  const slowed = Number((await ephemeral.get(appId, steps))?.value ?? 0);
+  const slowed = Number((await ephemeral.read(appId, steps)) ?? 0);
   const ttlSeconds = INTERVAL_SECONDS * (1 + Math.min(slowed, MOST_STEPS)) - 1;
   if (await ephemeral.put(appId, poll, '1', { ttlSeconds, ifAbsent: true })) return;
   await ephemeral.increment(appId, steps, MEMORY_SECONDS);

@@ -9,6 +9,8 @@ export const interactionKey = (uid: string): string => `interaction:${digestOf(u
 
 export type StoredInteraction = {
   issuer: IssuerKind;
+  /** How long it was kept at most; releases before 0.2 did not say so. */
+  ttlSeconds?: number;
   payload: {
     prompt?: { name: string; reasons?: string[]; details?: Record<string, unknown> };
     params?: Record<string, unknown>;
@@ -33,6 +35,7 @@ export function interactionAdapter(deps: AdapterDeps): Adapter {
       const { cookie: _cookie, ...sessionKept } = session ?? {};
       const stored: StoredInteraction = {
         issuer: deps.issuer,
+        ttlSeconds,
         payload: session ? { ...kept, session: sessionKept } : kept,
       };
       await deps.ephemeral.put(appId, interactionKey(uid), JSON.stringify(stored), { ttlSeconds });

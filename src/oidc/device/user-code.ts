@@ -32,6 +32,6 @@ export function claimUserCode(
 
 /** Where a code leads. Says nothing about whether it was used. */
 export async function routeOfUserCode(ephemeral: EphemeralStore, mac: string): Promise<Route | undefined> {
-  const found = await ephemeral.get(DEPLOYMENT, routeKey(mac));
-  return found && (JSON.parse(found.value) as Route);
+  const found = await ephemeral.read(DEPLOYMENT, routeKey(mac));
+  return found === undefined ? undefined : (JSON.parse(found) as Route);
 }

@@ -51,8 +51,8 @@ export async function findProof(
   if (!stored) return undefined;
   const proof = JSON.parse(stored.value) as Proof;
   if (kind !== 'sign_up') {
-    const newest = await store.get(appId, newestKey(kind, proof.email, proof.asker));
-    if (newest?.value !== digest) return undefined;
+    const newest = await store.read(appId, newestKey(kind, proof.email, proof.asker));
+    if (newest !== digest) return undefined;
   }
   return { proof, remainingSeconds: stored.remainingSeconds };
 }
@@ -62,7 +62,7 @@ export async function digestHere(
   store: Store,
   at: { appId: string; uid: string; kind: ProofKind },
 ): Promise<string | undefined> {
-  return (await store.get(at.appId, hereKey(at.kind, digestOf(at.uid))))?.value;
+  return store.read(at.appId, hereKey(at.kind, digestOf(at.uid)));
 }
 
 /** The address that was last typed in this interaction, whether or not a mail went out. */
@@ -70,7 +70,7 @@ export async function askedAddress(
   store: Store,
   at: { appId: string; uid: string; kind: ProofKind },
 ): Promise<string | undefined> {
-  return (await store.get(at.appId, askedKey(at.kind, digestOf(at.uid))))?.value;
+  return store.read(at.appId, askedKey(at.kind, digestOf(at.uid)));
 }
 
 /** Kills a link and its code. */
@@ -100,7 +100,7 @@ export async function keepCode(
 ): Promise<string> {
   const key = codeKey(kind, digest);
   if (await store.put(appId, key, mac, { ttlSeconds, ifAbsent: true })) return mac;
-  return (await store.get(appId, key))?.value ?? REFUSED;
+  return (await store.read(appId, key)) ?? REFUSED;
 }
 
 /** From now on no code of this link is right, and none is drawn again. */
@@ -115,7 +115,7 @@ export async function refuseCode(
 export const REFUSED = 'refused';
 
 export async function codeMac(store: Store, { appId, digest, kind }: At): Promise<string | undefined> {
-  return (await store.get(appId, codeKey(kind, digest)))?.value;
+  return store.read(appId, codeKey(kind, digest));
 }
 
 /** Counts one more try before it is compared and returns how many there were. */

@@ -39,24 +39,19 @@ export type Pending = {
 
 type At = { appId: string; uid: string };
 
-const MAX_SECONDS = 10 * seconds.minute;
+const TTL_SECONDS = 10 * seconds.minute;
 
 // By digest: the uid is also the value of the browser's interaction cookie.
 const keyOf = (uid: string): string => `pending-sign-in:${digestOf(uid)}`;
 
-/** Lives ten minutes, and never longer than its interaction. A later one of the same interaction takes its place. */
-export async function keepPending(
-  store: EphemeralStore,
-  at: At & { expiresInSeconds: number },
-  pending: Pending,
-): Promise<void> {
-  const ttlSeconds = Math.max(1, Math.min(MAX_SECONDS, Math.floor(at.expiresInSeconds)));
-  await store.put(at.appId, keyOf(at.uid), JSON.stringify(pending), { ttlSeconds });
+/** Lives ten minutes; without its interaction nobody gets at it. A later one of the same interaction takes its place. */
+export async function keepPending(store: EphemeralStore, at: At, pending: Pending): Promise<void> {
+  await store.put(at.appId, keyOf(at.uid), JSON.stringify(pending), { ttlSeconds: TTL_SECONDS });
 }
 
 export async function findPending(store: EphemeralStore, at: At): Promise<Pending | undefined> {
-  const found = await store.get(at.appId, keyOf(at.uid));
-  return found && (JSON.parse(found.value) as Pending);
+  const found = await store.read(at.appId, keyOf(at.uid));
+  return found === undefined ? undefined : (JSON.parse(found) as Pending);
 }
 
 export async function dropPending(store: EphemeralStore, at: At): Promise<void> {

@@ -33,8 +33,8 @@ export async function proposalFor(deps: Deps & { db: Database }, at: At): Promis
 }
 
 export async function findProposal(deps: Deps, at: At): Promise<Proposal | undefined> {
-  const found = await deps.ephemeral.get(at.appId, keyOf(at));
-  return found && open(deps, at, found.value);
+  const found = await deps.ephemeral.read(at.appId, keyOf(at));
+  return found === undefined ? undefined : open(deps, at, found);
 }
 
 export async function dropProposal(deps: Deps, at: At): Promise<void> {

@@ -94,7 +94,7 @@ async function remember(
 
 /** When nobody can say so, yes. */
 const wasWritten = ({ ephemeral }: Deps, appId: string | undefined): Promise<boolean> =>
-  ephemeral.get(appId ?? DEPLOYMENT, WRITTEN).then(
+  ephemeral.read(appId ?? DEPLOYMENT, WRITTEN).then(
     (found) => found !== undefined,
     () => true,
   );
