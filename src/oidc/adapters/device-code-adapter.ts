@@ -96,7 +96,7 @@ function recordsOf({ ephemeral, appId, issuer, rootKeys }: AdapterDeps) {
     async nameByUserCode(userCode: string, digest: string, ttlSeconds: number): Promise<void> {
       await ephemeral.put(appId, userCodeKey(userCode), digest, { ttlSeconds });
     },
-    digestOfUserCode: async (userCode: string) => ephemeral.read(appId, userCodeKey(userCode)),
+    digestOfUserCode: (userCode: string) => ephemeral.read(appId, userCodeKey(userCode)),
     seal: (userCode: string): string => seal(rootKeys, sealedAt, userCode),
     /** Empty once somebody has decided: nobody is shown the code again. */
     userCodeOf: ({ sealedUserCode }: Stored): string =>
