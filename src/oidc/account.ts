@@ -1,7 +1,7 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider';
 import type { App, AppSnapshot } from '../apps/app.ts';
 import { type Database, lookingUp } from '../storage/database.ts';
-import { type PersonJson, userById, userFromJson } from '../users/store.ts';
+import { personById, type PersonJson, userFromJson } from '../users/store.ts';
 import type { User } from '../users/user.ts';
 import type { CustomClaim } from '../apps/claims/custom-claim.ts';
 import { type ClaimUse, customClaims } from './claims/custom-claims.ts';
@@ -46,10 +46,15 @@ export function claimsConfiguration(custom: readonly CustomClaim[]) {
 export async function liveUser(db: Database, appId: string, sub: string): Promise<User | undefined> {
   const memo = unitOfWork().memo;
   const seen = memo.get(`user:${sub}`) as User | undefined;
-  const user = seen ?? (await userById(lookingUp(db, appId), appId, sub));
+  const user = seen ?? (await found(db, appId, sub));
   if (!user || user.disabledAt) return undefined;
   memo.set(`user:${sub}`, user);
   return user;
+}
+
+async function found(db: Database, appId: string, sub: string): Promise<User | undefined> {
+  const person = await personById(lookingUp(db, appId), appId, sub);
+  return person && userFromJson(person);
 }
 
 /** A user whom another statement of this request has brought along. */

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AuditEvent } from '../events/event.ts';
-import type { Database, Transaction } from '../storage/database.ts';
+import { type Database, type Queryable, type Transaction, writingTogether } from '../storage/database.ts';
 
 /** An OAuth error that the end of a request decided on: something was spent by another request, or ended meanwhile. */
 export type Refusal = { error: string; description: string };
@@ -17,6 +17,8 @@ type HowToWrite = {
   asks?: 'one' | 'nothing';
   /** It decides nothing: what follows need not wait for its answer. */
   isSure?: boolean;
+  /** The same in one statement with those of others, where it is all that the request writes. false: nothing was written. */
+  besideOthers?: (q: Queryable) => Promise<boolean>;
 };
 type Added = HowToWrite & { write: Write };
 
@@ -63,6 +65,7 @@ export class UnitOfWork {
   async commit(db: Database): Promise<Refusal | undefined> {
     if (this.isEmpty) return undefined;
     const writes = this.#writes.splice(0);
+    if (await isWrittenBesideOthers(writes, writingTogether(db, this.appId))) return undefined;
     const last = writes.findLastIndex(({ asks }) => asks !== 'nothing');
     return db.transaction(this.appId, async (tx) => {
       let underWay: ReturnType<Write>[] = [];
@@ -76,6 +79,11 @@ export class UnitOfWork {
       return undefined;
     });
   }
+}
+
+async function isWrittenBesideOthers([first, ...more]: readonly Added[], q: Queryable): Promise<boolean> {
+  if (!first?.besideOthers || more.some(({ asks }) => asks !== 'nothing')) return false;
+  return first.besideOthers(q);
 }
 
 /** Its first statement is the last one that the transaction needs. */

@@ -11,8 +11,10 @@ import {
   type Pooler,
   prepareBesides,
   scopeOf,
+  scopeOfMany,
 } from './scoped-query.ts';
 import { typeParsers } from './timestamps.ts';
+import { Gathering } from './gathering.ts';
 import { holdBack, socketOf } from './held-back.ts';
 import { send, type Sending } from './one-message.ts';
 import { type Loan, SharedConnection } from './shared-connection.ts';
@@ -91,6 +93,8 @@ export class Database {
   readonly #broken = new WeakMap<pg.PoolClient, Error>();
   readonly #pooler: Pooler;
   readonly #shared = new SharedConnection(() => this.#connect());
+  readonly #lookUps = new Gathering((appId, statement) => this.#lookUp(appId, statement));
+  readonly #writes = new Gathering((appId, statement) => this.#alone(appId, statement));
   readonly #observe: DatabaseOptions['observe'];
   readonly #observeCommit: DatabaseOptions['observeCommit'];
 
@@ -131,12 +135,27 @@ export class Database {
 
   /**
    * The same for a statement that finds its rows by their keys and waits for no lock: it shares a connection with others
-   * of its kind (shared-connection.ts).
+   * (shared-connection.ts), and with those that ask the same about others it is one statement (gathering.ts).
    */
   async lookUp<Row = Record<string, unknown>>(
     appId: string | undefined,
     statement: Statement,
   ): Promise<Row[]> {
+    const isHasty = (remainingMs() ?? Infinity) < SHARING_MS;
+    if (appId === undefined || !statement.lists || isHasty) return this.#lookUp(appId, statement);
+    return this.#lookUps.ask(appId, statement) as Promise<Row[]>;
+  }
+
+  /**
+   * One statement with lists that writes, waits for no lock, and may be one with those of others in its own transaction: it leaves
+   * out whoever's rows it does not get at once.
+   */
+  async writeTogether<Row = Record<string, unknown>>(appId: string, statement: Statement): Promise<Row[]> {
+    if ((remainingMs() ?? Infinity) < SHARING_MS) return this.#alone(appId, statement);
+    return this.#writes.ask(appId, statement) as Promise<Row[]>;
+  }
+
+  async #lookUp<Row>(appId: string | undefined, statement: Statement): Promise<Row[]> {
     // Behind a pooler a connection is none for longer than a transaction; and whoever gives up soon gives up a connection.
     const isAlone = this.#pooler !== undefined || (remainingMs() ?? Infinity) < SHARING_MS;
     return this.#alone(appId, statement, isAlone ? undefined : () => this.#shared.borrow());
@@ -149,7 +168,8 @@ export class Database {
   ): Promise<Row[]> {
     return this.#withClient(async (client) => {
       this.#observe?.(statement);
-      const { rows } = await send(client, statement, this.#sending(scopeOf(appId, this.#pooler)));
+      const ahead = (statement.lists ? scopeOfMany : scopeOf)(appId, this.#pooler);
+      const { rows } = await send(client, statement, this.#sending(ahead));
       this.#observeCommit?.([statement]);
       return rows as Row[];
     }, borrow);
@@ -332,4 +352,9 @@ export function scoped(db: Database, appId: string): Queryable {
 /** The same for statements that find their rows by their keys and wait for no lock. */
 export function lookingUp(db: Database, appId: string): Queryable {
   return { query: (statement) => db.lookUp(appId, statement) };
+}
+
+/** The same for statements with lists that write and wait for no lock. */
+export function writingTogether(db: Database, appId: string): Queryable {
+  return { query: (statement) => db.writeTogether(appId, statement) };
 }

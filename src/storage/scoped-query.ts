@@ -30,6 +30,8 @@ const set = (settings: object): string =>
     .map(([name, value]) => `set_config('${name}', '${value}', true)`)
     .join(', ');
 const OF_LIMITS = set(limits);
+/** Of a list Postgres does not know how long it will be, takes ten for granted and would plan anew for each shorter one. */
+const OF_MANY = { plan_cache_mode: 'force_generic_plan' };
 const APP_ID = /^[a-z0-9_-]{1,48}$/;
 
 /** What goes beside statements. All of it ends with the transaction: whoever gets the connection next meets none. */
@@ -37,8 +39,13 @@ const besides = {
   begin: { name: 'latchkey_begin', text: 'begin' },
   scope: { name: 'latchkey_scope', text: `select ${OF_APP}` },
   limits: { name: 'latchkey_limits', text: `select ${OF_LIMITS}` },
+  scopeOfMany: { name: 'latchkey_scope_many', text: `select ${OF_APP}, ${set(OF_MANY)}` },
   commit: { name: 'latchkey_commit', text: 'commit' },
   scopeAndLimits: { name: 'latchkey_scope_limits', text: `select ${OF_APP}, ${OF_LIMITS}, ${set(LOOK_UP)}` },
+  scopeOfManyAndLimits: {
+    name: 'latchkey_scope_many_limits',
+    text: `select ${OF_APP}, ${OF_LIMITS}, ${set({ ...LOOK_UP, ...OF_MANY })}`,
+  },
 };
 
 const beside = (one: { name: string; text: string }, values: string[], pooler: Pooler): Beside => ({
@@ -57,6 +64,14 @@ export function scopeOf(appId: string | undefined, pooler: Pooler): Beside[] {
   return [beside(pooler ? besides.scopeAndLimits : besides.scope, [appId], pooler)];
 }
 
+/** The same for a statement with lists. */
+export function scopeOfMany(appId: string | undefined, pooler: Pooler): Beside[] {
+  const scope = scopeOf(appId, pooler);
+  if (appId === undefined) return scope;
+  const { scopeOfMany: many, scopeOfManyAndLimits } = besides;
+  return scope.map(({ values }) => beside(pooler ? scopeOfManyAndLimits : many, values, pooler));
+}
+
 /** The same for a transaction that goes on after its first statement. */
 export const openingOf = (appId: string | undefined, pooler: Pooler): Beside[] => [
   beside(besides.begin, [], pooler),
@@ -72,14 +87,16 @@ const PREPARE_LIMIT_MS = 3000;
 /** What every connection knows by name before it is used. */
 export async function prepareBesides(client: pg.ClientBase, pooler: Pooler): Promise<void> {
   if (pooler === 'unprepared') return;
-  const { begin, commit, scope, limits: bounds, scopeAndLimits } = besides;
-  const settings = pooler
-    ? [
-        { ...scopeAndLimits, values: [''] },
-        { ...bounds, values: [] },
-      ]
-    : [{ ...scope, values: [''] }];
-  const asked = [...settings, begin, commit];
+  const { begin, commit, limits: bounds } = besides;
+  const scopes = pooler
+    ? [besides.scopeAndLimits, besides.scopeOfManyAndLimits]
+    : [besides.scope, besides.scopeOfMany];
+  const asked = [
+    ...scopes.map((one) => ({ ...one, values: [''] })),
+    ...(pooler ? [{ ...bounds, values: [] }] : []),
+    begin,
+    commit,
+  ];
   await Promise.all(
     asked.map((one) => client.query(Object.assign({ ...one }, { query_timeout: PREPARE_LIMIT_MS }))),
   );

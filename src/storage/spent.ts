@@ -1,5 +1,5 @@
 import type { Queryable } from './database.ts';
-import { type Part, part, sql } from './sql.ts';
+import { each, type Part, part, sql } from './sql.ts';
 
 /** Things that may happen once. */
 export type SpentKind =
@@ -35,6 +35,24 @@ export const spending = (at: Spending): Part =>
  */
 export async function spend(q: Queryable, at: Spending): Promise<boolean> {
   const rows = await q.query(sql`${spending(at)}`);
+  return rows.length === 1;
+}
+
+/**
+ * The same beside others who spend their own, in one statement. It waits for whoever spends the same at this moment; all wait in
+ * the same order, so that no two wait for each other.
+ */
+export async function spendBesideOthers(q: Queryable, at: Omit<Spending, 'note'>): Promise<boolean> {
+  const rows = await q.query(
+    sql`with asked as (
+          select distinct on (digest) digest, nr from unnest(${each(at.digest)}::text[]) with ordinality as a(digest, nr) order by digest, nr
+        ), once as (
+          insert into spent (app_id, kind, digest, expires_at)
+          select ${at.appId}, ${at.kind}, digest, now() + ${at.ttlSeconds} * interval '1 second' from asked order by digest
+          on conflict do nothing returning digest
+        )
+        select asked.nr from asked join once using (digest)`,
+  );
   return rows.length === 1;
 }
 

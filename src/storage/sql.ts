@@ -1,7 +1,28 @@
 import { createHash } from 'node:crypto';
 
 /** One SQL statement with its values, as `pg` takes it. Named, so that each connection parses it once. */
-export type Statement = { name: string; text: string; values: unknown[] };
+export type Statement = {
+  name: string;
+  text: string;
+  values: unknown[];
+  /** Which of the values are lists, as `each` makes them. */
+  lists?: readonly number[];
+};
+
+/** A value of one who may be asked about together with others. */
+class Each {
+  readonly value: string | null;
+
+  constructor(value: string | null) {
+    this.value = value;
+  }
+}
+
+/**
+ * sql`select asked.nr, … from unnest(${each(id)}::text[]) with ordinality as asked(id, nr) join …`: a list, for now of this one
+ * value. Statements that differ in their lists alone may become one (gathering.ts); `nr` says whose a row is.
+ */
+export const each = (value: string | null): Each => new Each(value);
 
 /** A piece of SQL with its values, which several statements hold. */
 export class Part {
@@ -32,7 +53,17 @@ export function sql(strings: TemplateStringsArray, ...values: unknown[]): Statem
   if (values.some(isPart)) return compose(new Part(strings, values));
   let statement = seen.get(strings);
   if (!statement) seen.set(strings, (statement = named(strings)));
-  return { ...statement, values };
+  return withLists({ ...statement, values });
+}
+
+function withLists(statement: Statement): Statement {
+  let lists: number[] | undefined;
+  for (const [at, value] of statement.values.entries())
+    if (value instanceof Each) {
+      statement.values[at] = [value.value];
+      (lists ??= []).push(at);
+    }
+  return lists ? { ...statement, lists } : statement;
 }
 
 /** part`where id = ${id}`: for the `${}` of a statement or of another part. */
@@ -52,7 +83,7 @@ function shapeOf(strings: TemplateStringsArray, values: readonly unknown[]): str
 function compose(whole: Part): Statement {
   let statement = composed.get(whole.shape);
   if (!statement) composed.set(whole.shape, (statement = named(textsOf(whole))));
-  return { ...statement, values: valuesOf(whole) };
+  return withLists({ ...statement, values: valuesOf(whole) });
 }
 
 const valuesOf = ({ values }: Part): unknown[] =>

@@ -1,6 +1,6 @@
 import { newId } from '../kernel/id.ts';
 import type { Queryable } from '../storage/database.ts';
-import { sql } from '../storage/sql.ts';
+import { each, sql } from '../storage/sql.ts';
 import { emailTaken, phoneTaken } from './errors.ts';
 import type { Profile } from './profile.ts';
 import type { User } from './user.ts';
@@ -60,6 +60,20 @@ export function userFromJson(person: PersonJson): User {
 }
 
 const one = (rows: UserRow[]): User | undefined => (rows[0] ? toUser(rows[0]) : undefined);
+
+/** The same as JSON, beside others who are asked for at the same moment. */
+export async function personById(
+  q: Queryable,
+  appId: string,
+  userId: string,
+): Promise<PersonJson | undefined> {
+  const [row] = await q.query<{ person: PersonJson }>(
+    sql`select asked.nr, found.person from unnest(${each(userId)}::text[]) with ordinality as asked(user_id, nr) cross join lateral (
+          select to_jsonb(u) as person from people u where u.app_id = ${appId} and u.user_id = asked.user_id limit 1
+        ) found`,
+  );
+  return row?.person;
+}
 
 export async function userById(q: Queryable, appId: string, userId: string): Promise<User | undefined> {
   return one(

@@ -65,6 +65,14 @@ describe('every migration', () => {
     });
 });
 
+/** Without the stars that stand for what the statement itself names: a list of its values, or a subquery. */
+const ofTables = (text: string): string =>
+  text
+    .replaceAll(/\*(?= from unnest\()/g, '')
+    .replaceAll(/\b(\w+)\.\*/g, (all, name) =>
+      new RegExp(`(?:\\)|from asked|from held) ${name}\\b`).test(text) ? '' : all,
+    );
+
 describe('every statement of the program', () => {
   it('names its columns: a prepared one that answers with all there are is refused when a migration adds one', () => {
     const source = new URL('../../src', import.meta.url).pathname;
@@ -75,7 +83,7 @@ describe('every statement of the program', () => {
           ([, text]) => [name, text!] as const,
         ),
       )
-      .filter(([, text]) => /(\b(select|returning|distinct|all)\s+|,\s*|\w\.)\*/.test(text));
+      .filter(([, text]) => /(\b(select|returning|distinct|all)\s+|,\s*|\w\.)\*/.test(ofTables(text)));
     expect(wrong).to.deep.equal([]);
   });
 });

@@ -132,6 +132,11 @@ export const guards: readonly Guard[] = [
         "const once = spending({ appId: token.appId, kind: 'code', ...code });",
         "const once = part`insert into spent (app_id, kind, digest, expires_at) values (${token.appId}, 'code', ${code.digest}, now() + interval '1 hour') on conflict (app_id, kind, digest) do update set note = 'again' returning digest`;",
       ],
+      [
+        'src/users/grants/rotation.ts',
+        'on conflict do nothing returning digest as code',
+        "on conflict (app_id, kind, digest) do update set note = 'again' returning digest as code",
+      ],
     ],
     drill: 18,
     says: /one code, \d+ at once/,
@@ -177,8 +182,8 @@ export const guards: readonly Guard[] = [
     edits: [
       [
         'src/users/grants/token-state.ts',
-        'and not exists (select from denied_tokens d where d.app_id = g.app_id and d.jti = ${at.jti})',
-        'and ${at.jti} <> g.app_id',
+        'and not exists (select from denied_tokens d where d.app_id = g.app_id and d.jti = asked.jti)',
+        'and asked.jti <> g.app_id',
       ],
     ],
     drill: 5,

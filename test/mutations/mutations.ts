@@ -241,8 +241,8 @@ export const mutations: readonly Mutation[] = [
       ['src/oidc/cookie-signer.ts', '.update(data)', ".update(data.replace(/^[^=]+=/, ''))"],
       [
         sessions,
-        'where s.app_id = ${appId} and s.digest = ${digest}',
-        "where ${appId}::text <> '' and s.digest = ${digest}",
+        'where s.app_id = ${appId} and s.digest = asked.digest',
+        "where ${appId}::text <> '' and s.digest = asked.digest",
       ],
     ],
     unguarded: ['sessions', 'users', 'identifiers'],

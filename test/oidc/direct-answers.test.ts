@@ -477,8 +477,8 @@ for (const driver of drivers) {
         const userinfo: Asked = { kind, path: 'userinfo', headers };
         for (const [what, asked] of [
           [/from grants g join people/, userinfo],
-          [/from refresh_tokens r/, refreshing(shop, body.refresh_token)],
-          [/update refresh_tokens set consumed_at/, refreshing(shop, body.refresh_token)],
+          [/from refresh_tokens r\s+join grants/, refreshing(shop, body.refresh_token)],
+          [/update refresh_tokens r set consumed_at/, refreshing(shop, body.refresh_token)],
         ] as const)
           for (const [error, status] of [
             [away, 503],

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
 import type * as oidc from 'openid-client';
+import { digestOf } from '../../src/kernel/secret.ts';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import {
   authorizationRequest,
@@ -23,9 +24,10 @@ for (const driver of drivers) {
     let other: TestClient;
     let eager: TestClient;
     let userId: string;
+    let asked: string[] = [];
 
     before(async () => {
-      latchkey = await startTestLatchkey({ driver });
+      latchkey = await startTestLatchkey({ driver, observe: ({ text }) => void asked.push(text) });
       shop = await makeApp(latchkey, 'shop');
       const second = await latchkey.admin('POST', '/apps/shop/clients', {
         name: 'Second',
@@ -39,9 +41,9 @@ for (const driver of drivers) {
     });
     after(() => latchkey.stop());
 
-    const withCode = async () => {
+    const withCode = async (scope?: string) => {
       const configuration = await discover(latchkey, shop, 'shared');
-      const request = await authorizationRequest(configuration);
+      const request = await authorizationRequest(configuration, scope === undefined ? {} : { scope });
       const { url: callback } = await signInByPassword(latchkey.agent(), request, EMAIL);
       return { configuration, callback, verifier: request.verifier };
     };
@@ -85,6 +87,55 @@ for (const driver of drivers) {
         const code = await withCode();
         const won = expectOneWinner(await atOnce(CROWD, () => redeemCode(code.configuration, shop, code)));
         await expectWorking(code.configuration, shop, won.body);
+      });
+
+      it(`#7 that gives no refresh token, redeemed ${CROWD} times at once, is redeemed once`, async () => {
+        const code = await withCode('openid');
+        const won = expectOneWinner(await atOnce(CROWD, () => redeemCode(code.configuration, shop, code)));
+        expect(won.body.refresh_token).to.equal(undefined);
+        expect((await userinfo(code.configuration, won.body.access_token)).status).to.equal(200);
+      });
+
+      it('gives nothing when its grant was revoked before that is written', async () => {
+        const code = await withCode();
+        const lock = await latchkey.hold('lock table refresh_tokens in exclusive mode', []);
+        const redeeming = redeemCode(code.configuration, shop, code);
+        await waiting(1);
+        const latest = `select grant_id from grants where app_id = 'shop' order by created_at desc limit 1`;
+        await latchkey.sql(`update grants set revoked_at = now() where grant_id = (${latest})`);
+        await lock.commit();
+        const answer = await redeeming;
+        expect([answer.status, answer.body.error], answer.text).to.deep.equal([400, 'invalid_grant']);
+      });
+
+      it('keeps its grant as long as the refresh token lives that it gives', async () => {
+        const code = await withCode();
+        await latchkey.sql(
+          `update grants set expires_at = now() + interval '1 hour' where grant_id = (select grant_id from grants where app_id = 'shop' order by created_at desc limit 1)`,
+        );
+        const { body } = await redeemCode(code.configuration, shop, code);
+        const [kept] = await latchkey.sql(
+          `select g.expires_at >= r.expires_at as is_kept from refresh_tokens r join grants g using (app_id, grant_id) where r.digest = $1`,
+          [digestOf(body.refresh_token)],
+        );
+        expect(kept).to.deep.equal({ is_kept: true });
+      });
+
+      it(`redeemed beside others, each of ${CROWD} gives what it stands for, and one of them twice loses once`, async () => {
+        const codes = [];
+        for (let made = 0; made < CROWD; made += 1) codes.push(await withCode());
+        asked = [];
+        const answers = await Promise.all(
+          [...codes, codes[3]!].map((code) => redeemCode(code.configuration, shop, code)),
+        );
+        expect(asked.filter((text) => text.includes('insert into spent')).length).to.be.below(CROWD);
+        expectOneWinner([answers[3]!, answers.pop()!]);
+        const won = answers.map(({ status, body }) => (status === 200 ? body : undefined));
+        // All but the one of which the other answer may be the good one.
+        for (const [at, tokens] of won.entries()) if (at !== 3) expect(tokens, String(at)).to.be.an('object');
+        const grants = won.flatMap((tokens) => (tokens ? [decodeJwt(tokens.access_token)['gid']] : []));
+        expect(new Set(grants).size).to.equal(grants.length);
+        for (const tokens of won) if (tokens) await expectWorking(codes[0]!.configuration, shop, tokens);
       });
 
       it('gives nothing when its grant is taken away meanwhile', async () => {
@@ -176,6 +227,50 @@ for (const driver of drivers) {
           expect((await userinfo(configuration, answer.body.access_token)).status).to.equal(200);
         await expectWorking(configuration, shop, answers[0]!.body);
         expect(await reuses('shop')).to.equal(0);
+      });
+
+      it(`#21 of ${CROWD} who come at once each gets the successor of their own, although few statements write them`, async () => {
+        const all = [];
+        for (let made = 0; made < CROWD; made += 1)
+          all.push(await signedIn(latchkey, shop, { email: EMAIL }));
+        const before = await rows();
+        asked = [];
+        const answers = await Promise.all(
+          all.map(({ configuration, tokens }) => refresh(configuration, shop, tokens.refresh_token!)),
+        );
+        expect(asked.filter((text) => text.includes('update refresh_tokens')).length).to.be.below(CROWD);
+        expect(await rows()).to.equal(before + CROWD);
+        for (const [at, { status, text, body }] of answers.entries()) {
+          expect(status, text).to.equal(200);
+          const { tokens, configuration } = all[at]!;
+          const grantId = decodeJwt(tokens.access_token)['gid'];
+          expect(decodeJwt(body.access_token)['gid']).to.equal(grantId);
+          const [row] = await latchkey.sql(
+            `select r.grant_id, p.successor = r.digest as is_named from refresh_tokens r join refresh_tokens p on p.app_id = r.app_id and p.digest = r.predecessor
+             where r.digest = $1 and p.digest = $2`,
+            [digestOf(body.refresh_token), digestOf(tokens.refresh_token!)],
+          );
+          expect(row).to.deep.equal({ grant_id: grantId, is_named: true });
+          await expectWorking(configuration, shop, body);
+        }
+      });
+
+      it('#21 that somebody else holds at this moment keeps nobody waiting but whoever uses it', async () => {
+        const all = [];
+        for (let made = 0; made < 4; made += 1) all.push(await signedIn(latchkey, shop, { email: EMAIL }));
+        const [held, ...others] = all;
+        const lock = await latchkey.hold('select from refresh_tokens where digest = $1 for update', [
+          digestOf(held!.tokens.refresh_token!),
+        ]);
+        const waits = refresh(held!.configuration, shop, held!.tokens.refresh_token!);
+        const answers = await Promise.all(
+          others.map(({ configuration, tokens }) => refresh(configuration, shop, tokens.refresh_token!)),
+        );
+        for (const { status, text } of answers) expect(status, text).to.equal(200);
+        await waiting(1);
+        await lock.commit();
+        expect((await waits).status).to.equal(200);
+        await expectWorking(held!.configuration, shop, (await waits).body);
       });
 
       it('#21 is given again for the grace from its first use, which a retry does not extend', async () => {

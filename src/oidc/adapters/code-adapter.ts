@@ -1,8 +1,8 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { digestOf } from '../../kernel/secret.ts';
-import { lookingUp } from '../../storage/database.ts';
-import { spend } from '../../storage/spent.ts';
-import { redeemCodeForRefreshToken } from '../../users/grants/rotation.ts';
+import { lookingUp, type Queryable } from '../../storage/database.ts';
+import { spend, spendBesideOthers } from '../../storage/spent.ts';
+import { redeemBesideOthers, redeemCodeForRefreshToken } from '../../users/grants/rotation.ts';
 import { codeState } from '../../users/grants/token-state.ts';
 import { rememberUser } from '../account.ts';
 import { unitOfWork, type Write } from '../unit-of-work.ts';
@@ -61,7 +61,12 @@ export function codeAdapter(deps: AdapterDeps): Adapter {
         return { error: 'invalid_grant', description: 'grant request is invalid' };
       };
       const spending = beginSpending(write);
-      unitOfWork().add(write, { asks: 'one' });
+      const besideOthers = async (q: Queryable): Promise<boolean> => {
+        const { token } = spending;
+        if (!token) return spendBesideOthers(q, { appId, kind: 'code', ...code });
+        return token.isOutlived && redeemBesideOthers(q, { code, token });
+      };
+      unitOfWork().add(write, { asks: 'one', besideOthers });
       return Promise.resolve();
     },
     async destroy(id) {

@@ -2,7 +2,7 @@ import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { Provider } from 'oidc-provider';
 import { deriveKey, digestOf, macOf } from '../../kernel/secret.ts';
 import { lookingUp, type Queryable, type Transaction } from '../../storage/database.ts';
-import { rotateRefreshToken } from '../../users/grants/rotation.ts';
+import { rotateBesideOthers, rotateRefreshToken } from '../../users/grants/rotation.ts';
 import {
   insertRefreshToken,
   refreshTokenByDigest,
@@ -98,7 +98,14 @@ export class RefreshTokenAdapter implements Adapter {
       return invalidGrant;
     };
     const spending = beginSpending(spend);
-    unitOfWork().add(spend, { asks: 'one' });
+    unitOfWork().add(spend, {
+      asks: 'one',
+      besideOthers: async (q) => {
+        const { token } = spending;
+        if (rotation.kind === 'retry' || !token?.isOutlived) return false;
+        return rotateBesideOthers(q, { digest, token });
+      },
+    });
   }
 
   async upsert(id: string, payload: AdapterPayload, ttlSeconds = 1): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Queryable } from '../../storage/database.ts';
-import { type Part, part, sql } from '../../storage/sql.ts';
+import { each, type Part, part, sql } from '../../storage/sql.ts';
 import type { PersonJson } from '../store.ts';
 
 export type GrantPayload = Record<string, unknown>;
@@ -12,8 +12,10 @@ export async function liveGrant(
   grantId: string,
 ): Promise<StoredGrant | undefined> {
   const [row] = await q.query<StoredGrant>(
-    sql`select payload, revision, extract(epoch from expires_at - now()) as remaining
-        from grants where app_id = ${appId} and grant_id = ${grantId} and revoked_at is null and expires_at > now()`,
+    sql`select asked.nr, found.* from unnest(${each(grantId)}::text[]) with ordinality as asked(grant_id, nr) cross join lateral (
+          select payload, revision, extract(epoch from expires_at - now()) as remaining from grants
+          where app_id = ${appId} and grant_id = asked.grant_id and revoked_at is null and expires_at > now() limit 1
+        ) found`,
   );
   return row;
 }
@@ -212,16 +214,18 @@ export async function refreshTokenByDigest(
   at: { appId: string; digest: string; issuer: string; graceSeconds: number },
 ): Promise<StoredRefreshToken | undefined> {
   const [row] = await q.query<StoredRefreshToken>(
-    sql`select r.payload, extract(epoch from r.expires_at - now()) as remaining,
-          g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining,
-          r.consumed_at is not null as consumed, coalesce(r.consumed_at > clock_timestamp() - ${at.graceSeconds} * interval '1 second', false) as in_grace,
-          r.successor, coalesce(n.consumed_at is not null, false) as successor_consumed, to_jsonb(u) as person
-        from refresh_tokens r
-        join grants g using (app_id, grant_id)
-        join people u on u.app_id = r.app_id and u.user_id = r.user_id
-        left join refresh_tokens n on n.app_id = r.app_id and n.digest = r.successor
-        where r.app_id = ${at.appId} and r.digest = ${at.digest} and r.issuer = ${at.issuer} and r.expires_at > now()
-          and g.revoked_at is null and g.expires_at > now() and u.disabled_at is null`,
+    sql`select asked.nr, found.* from unnest(${each(at.digest)}::text[]) with ordinality as asked(digest, nr) cross join lateral (
+          select r.payload, extract(epoch from r.expires_at - now()) as remaining,
+            g.payload as grant_payload, extract(epoch from g.expires_at - now()) as grant_remaining,
+            r.consumed_at is not null as consumed, coalesce(r.consumed_at > clock_timestamp() - ${at.graceSeconds} * interval '1 second', false) as in_grace,
+            r.successor, coalesce(n.consumed_at is not null, false) as successor_consumed, to_jsonb(u) as person
+          from refresh_tokens r
+          join grants g using (app_id, grant_id)
+          join people u on u.app_id = r.app_id and u.user_id = r.user_id
+          left join refresh_tokens n on n.app_id = r.app_id and n.digest = r.successor
+          where r.app_id = ${at.appId} and r.digest = asked.digest and r.issuer = ${at.issuer} and r.expires_at > now()
+            and g.revoked_at is null and g.expires_at > now() and u.disabled_at is null limit 1
+        ) found`,
   );
   return row;
 }

@@ -1,5 +1,5 @@
 import type { Queryable } from '../../storage/database.ts';
-import { type Part, part, sql } from '../../storage/sql.ts';
+import { each, type Part, part, sql } from '../../storage/sql.ts';
 import type { PersonJson } from '../store.ts';
 
 /** What the protocol library keeps in a session, without its id. */
@@ -35,11 +35,13 @@ export async function liveSessionByDigest(
   digest: string,
 ): Promise<StoredSession | undefined> {
   const [row] = await q.query<StoredSession>(
-    sql`select s.uid, s.session_id, s.digest, s.user_id, s.version, s.revision, s.payload,
-          extract(epoch from s.expires_at - now()) as remaining, extract(epoch from now() - s.touched_at) as idle_for,
-          to_jsonb(u) as person
-        from sessions s join people u using (app_id, user_id)
-        where s.app_id = ${appId} and s.digest = ${digest} and s.ended_at is null and s.expires_at > now() and u.disabled_at is null`,
+    sql`select asked.nr, found.* from unnest(${each(digest)}::text[]) with ordinality as asked(digest, nr) cross join lateral (
+          select s.uid, s.session_id, s.digest, s.user_id, s.version, s.revision, s.payload,
+            extract(epoch from s.expires_at - now()) as remaining, extract(epoch from now() - s.touched_at) as idle_for,
+            to_jsonb(u) as person
+          from sessions s join people u using (app_id, user_id)
+          where s.app_id = ${appId} and s.digest = asked.digest and s.ended_at is null and s.expires_at > now() and u.disabled_at is null limit 1
+        ) found`,
   );
   return row;
 }
@@ -50,11 +52,13 @@ export async function liveSessionByUid(
   uid: string,
 ): Promise<StoredSession | undefined> {
   const [row] = await q.query<StoredSession>(
-    sql`select s.uid, s.session_id, s.digest, s.user_id, s.version, s.revision, s.payload,
-          extract(epoch from s.expires_at - now()) as remaining, extract(epoch from now() - s.touched_at) as idle_for,
-          to_jsonb(u) as person
-        from sessions s join people u using (app_id, user_id)
-        where s.app_id = ${appId} and s.uid = ${uid} and s.ended_at is null and s.expires_at > now() and u.disabled_at is null`,
+    sql`select asked.nr, found.* from unnest(${each(uid)}::text[]) with ordinality as asked(uid, nr) cross join lateral (
+          select s.uid, s.session_id, s.digest, s.user_id, s.version, s.revision, s.payload,
+            extract(epoch from s.expires_at - now()) as remaining, extract(epoch from now() - s.touched_at) as idle_for,
+            to_jsonb(u) as person
+          from sessions s join people u using (app_id, user_id)
+          where s.app_id = ${appId} and s.uid = asked.uid and s.ended_at is null and s.expires_at > now() and u.disabled_at is null limit 1
+        ) found`,
   );
   return row;
 }
