@@ -147,8 +147,8 @@ export class Database {
   }
 
   /**
-   * One statement with lists that writes, waits for no lock, and may be one with those of others in its own transaction: it leaves
-   * out whoever's rows it does not get at once.
+   * One statement with lists that writes, and may be one with those of others, in a transaction of its own. It leaves out whoever's
+   * rows it does not get at once; who spends a thing waits for nobody but another who spends the same.
    */
   async writeTogether<Row = Record<string, unknown>>(appId: string, statement: Statement): Promise<Row[]> {
     if ((remainingMs() ?? Infinity) < SHARING_MS) return this.#alone(appId, statement);
@@ -354,7 +354,7 @@ export function lookingUp(db: Database, appId: string): Queryable {
   return { query: (statement) => db.lookUp(appId, statement) };
 }
 
-/** The same for statements with lists that write and wait for no lock. */
+/** The same for statements with lists that write (`writeTogether`). */
 export function writingTogether(db: Database, appId: string): Queryable {
   return { query: (statement) => db.writeTogether(appId, statement) };
 }
