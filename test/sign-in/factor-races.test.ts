@@ -115,9 +115,12 @@ for (const driver of drivers) {
       const { claims } = await redeem(lk, strict, won[0]!);
       const isPaper = (claims['amr'] as string[]).includes('recovery_code');
       const { used, trusted, sign_ins } = await rows(userId);
-      // Whatever lost was given back: it still works elsewhere.
       expect({ used, trusted, sign_ins }).to.deep.equal({ used: isPaper ? 1 : 0, trusted: 1, sign_ins: 1 });
-      expect(isSignedIn(await withRecoveryCode(email, codes[9]!))).to.equal(true);
+      // Whatever lost was given back: it still works elsewhere. That it was tried stays counted, and five of
+      // those who came after the winner had its tries taken back would lock strangers out for a minute.
+      await lk.sql('delete from sign_in_failures where app_id = $1', [strict]);
+      const lost = answers.findIndex((page, i) => i % 2 === 1 && !isSignedIn(page));
+      expect(isSignedIn(await withRecoveryCode(email, codes[lost >> 1]!))).to.equal(true);
     });
   });
 }
