@@ -1,6 +1,8 @@
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import * as oidc from 'openid-client';
+import { digestOf } from '../../src/kernel/secret.ts';
 import { drivers, startTestLatchkey, type TestLatchkey } from '../support/app.ts';
 import {
   authorizationRequest,
@@ -92,6 +94,26 @@ for (const driver of drivers) {
           () => expect.fail('the refresh token outlived its grant'),
           (error: { error?: string }) => expect(error.error).to.equal('invalid_grant'),
         );
+      });
+
+      it('introspects a refresh token, which ends at the same second whenever that is asked', async () => {
+        const { configuration, tokens } = await signedIn(latchkey, client, {
+          email: 'ada@example.com',
+          kind,
+        });
+        // Within a second: what one answer takes longer than another carries it over no edge.
+        const [{ ends }] = (await latchkey.sql(
+          `update refresh_tokens set expires_at = date_trunc('second', expires_at) + interval '300 ms'
+           where digest = $1 returning floor(extract(epoch from expires_at))::text as ends`,
+          [digestOf(tokens.refresh_token!)],
+        )) as [{ ends: string }];
+        const said = new Set<unknown>();
+        for (const until = Date.now() + 1200; Date.now() < until; await setTimeout(30)) {
+          const { active, exp } = await oidc.tokenIntrospection(configuration, tokens.refresh_token!);
+          expect(active).to.equal(true);
+          said.add(exp);
+        }
+        expect([...said]).to.deep.equal([Number(ends)]);
       });
 
       it('revokes one access token alone: the refresh token still works', async () => {

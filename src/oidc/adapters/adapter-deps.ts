@@ -29,11 +29,13 @@ export const epochSeconds = (): number => Math.floor(Date.now() / 1000);
 
 /**
  * The library compares with the clock of this process, the store with its own: what it gets are times on this
- * process's clock that leave exactly what is left on the store's.
+ * process's clock that leave exactly what is left on the store's, and the same time whenever it is asked: what is left
+ * is not rounded before now is added. `remainingSeconds`: more than 0.
  */
 export function onThisClock<Payload extends object>(
   payload: Payload,
   remainingSeconds: number,
 ): Payload & { exp: number } {
-  return { ...payload, exp: epochSeconds() + Math.max(1, Math.round(remainingSeconds)) };
+  const exp = Math.floor(Date.now() / 1000 + remainingSeconds);
+  return { ...payload, exp: Math.max(epochSeconds() + 1, exp) };
 }

@@ -9,7 +9,7 @@ import { codeState } from '../../users/grants/token-state.ts';
 import { mayTryUserCode } from '../device/tries.ts';
 import { claimUserCode, userCodeMac } from '../device/user-code.ts';
 import { unitOfWork } from '../unit-of-work.ts';
-import { type AdapterDeps, epochSeconds } from './adapter-deps.ts';
+import { type AdapterDeps, epochSeconds, onThisClock } from './adapter-deps.ts';
 import { rememberGrant } from './grant-adapter.ts';
 
 /** Pages hold a code by its digest, since only the device has it. No device code has a colon. */
@@ -83,8 +83,9 @@ function recordsOf({ ephemeral, appId, issuer, rootKeys }: AdapterDeps) {
     async read(digest: string): Promise<Stored | undefined> {
       const found = await ephemeral.get(appId, key(digest));
       if (!found) return undefined;
-      const left = Math.round(found.remainingSeconds) - LINGER_SECONDS;
-      return { ...(JSON.parse(found.value) as Stored), exp: epochSeconds() + left };
+      const stored = JSON.parse(found.value) as Stored;
+      const left = found.remainingSeconds - LINGER_SECONDS;
+      return left > 0 ? onThisClock(stored, left) : { ...stored, exp: epochSeconds() };
     },
     async write(digest: string, stored: object, ttlSeconds: number): Promise<void> {
       const ttl = { ttlSeconds: ttlSeconds + LINGER_SECONDS };
